@@ -1,0 +1,50 @@
+// A version as programs see it: the facts of one publication, as plain JSON.
+
+import type { Got, Kind, Meta, ShareDone, Stat } from '../proto/api.ts'
+import { formatRef, type Ref } from '../proto/ref.ts'
+
+export interface Version {
+  /** A reference that is fixed at this version. */
+  readonly url: string
+  /** The content referred to. */
+  readonly cid: string
+  /** The share that `cid` lies in; `cid` itself when it is the share. */
+  readonly root: string
+  readonly kind: Kind
+  readonly size: number
+  /** 1, 2, 3… per name; null for content without a name. */
+  readonly seq: number | null
+  /** PeerId of the node that published it. */
+  readonly origin: string | null
+  /** When it was published, in milliseconds since the epoch, where known. */
+  readonly modified: number | null
+  readonly meta: Meta | null
+}
+
+/** `ref` fixed at `root`. */
+export function fixed(ref: Ref, root: string): Ref {
+  return ref.type === 'content' ? ref : { ...ref, version: root }
+}
+
+/** `ref` without its version. */
+export function following(ref: Ref): Ref {
+  if (ref.type === 'content') return ref
+  const { version: _, ...rest } = ref
+  return rest
+}
+
+export function versionOfGot(ref: Ref, got: Got): Version {
+  const { cid, root, kind, size, seq, origin, meta } = got
+  return { url: formatRef(fixed(ref, root)), cid, root, kind, size, seq, origin, modified: got.modified ?? null, meta }
+}
+
+export function versionOfStat(ref: Ref, stat: Stat): Version {
+  const { cid, root, kind, size, seq, origin, modified, meta } = stat
+  return { url: formatRef(fixed(ref, root)), cid, root, kind, size, seq, origin, modified, meta }
+}
+
+export function versionOfShare(done: ShareDone, meta: Meta | undefined): Version {
+  const { cid, kind, size, seq, origin, modified, work, path } = done
+  const url = formatRef({ type: 'name', work, node: origin, path, directory: false, version: cid })
+  return { url, cid, root: cid, kind, size, seq, origin, modified, meta: done.meta ?? meta ?? null }
+}

@@ -1,0 +1,66 @@
+// The local API as a whole: guard, limits, routes, and one form of error. What a route means is in the file of its noun.
+
+import type { HttpBindings } from '@hono/node-server'
+import { OpenAPIHono } from '@hono/zod-openapi'
+import { bodyLimit } from 'hono/body-limit'
+import { type ErrorCode, ERRORS, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { API_BODY_BYTES_MAX, API_REQUESTS_MAX } from '../../proto/limits.ts'
+import { API_HEADER, API_VERSION, ROUTES } from '../../proto/routes.ts'
+import { contentRoutes } from './content.ts'
+import { invalid } from './describe.ts'
+import { guard } from './guard.ts'
+import { nameRoutes } from './names.ts'
+import { nodeRoutes } from './node.ts'
+import type { AdminParts } from './parts.ts'
+
+export type App = OpenAPIHono<{ Bindings: HttpBindings }>
+
+export function createApp(parts: AdminParts): App {
+  const app: App = new OpenAPIHono<{ Bindings: HttpBindings }>({
+    defaultHook: result => {
+      if (!result.success) throw invalid(result.error)
+    }
+  })
+  let open = 0
+  app.use(guard)
+  app.use(
+    bodyLimit({
+      maxSize: API_BODY_BYTES_MAX,
+      onError: () =>
+        problem(new PathmeshError('TOO_LARGE', `a request's body is more than ${API_BODY_BYTES_MAX} bytes`))
+    })
+  )
+  app.use(async (_, next) => {
+    if (open >= API_REQUESTS_MAX) throw new PathmeshError('TOO_LARGE', `${API_REQUESTS_MAX} requests are open already`)
+    open++
+    try {
+      await next()
+    } finally {
+      open--
+    }
+  })
+  app.onError(error => problem(toPathmeshError(error, 'answering')))
+  app.notFound(c => problem(new PathmeshError('INCOMPATIBLE', `this daemon knows no ${c.req.method} ${c.req.path}`)))
+  nodeRoutes(app, parts)
+  nameRoutes(app, parts)
+  contentRoutes(app, parts)
+  app.doc31(ROUTES.openapi.path, {
+    openapi: '3.1.0',
+    info: {
+      title: 'pathmesh',
+      version: API_VERSION,
+      description: `The local API of a pathmesh daemon. Errors are application/problem+json with a \`code\`: ${codes()}.`
+    }
+  })
+  return app
+}
+
+function problem(error: PathmeshError): Response {
+  const body = error.toProblem()
+  return new Response(JSON.stringify(body), {
+    status: body.status,
+    headers: { 'content-type': 'application/problem+json', [API_HEADER]: API_VERSION }
+  })
+}
+
+const codes = (): string => (Object.keys(ERRORS) as ErrorCode[]).join(', ')

@@ -1,0 +1,188 @@
+// What this node answers when a peer asks for content. It hands out what the store gives it, in bounded answers, and
+// refuses requests past the limits. Membership was settled before the stream existed.
+
+import { CID } from 'multiformats/cid'
+import { DAG_PB } from '../content/multihash.ts'
+import { checkCid } from '../content/verify.ts'
+import { expand } from '../content/walk.ts'
+import { type Answer, type Bytes, bytesOf, type Handler } from '../rpc.ts'
+import { PathmeshError } from '../../proto/errors.ts'
+import {
+  Blocks,
+  HaveAnswer,
+  HaveRequest,
+  Leaf,
+  LeavesRequest,
+  SmallRequest,
+  TreeRequest,
+  WrongAnswer,
+  WrongRequest
+} from '../../proto/generated/exchange.ts'
+import {
+  BLOCKS_ANSWER_MAX,
+  LEAVES_REQUEST_MAX,
+  REQUEST_CIDS_MAX,
+  SMALL_ANSWER_BYTES,
+  TREE_ANSWER_BYTES
+} from '../../proto/limits.ts'
+import type { LeafRange, SentLeaf } from './provider.ts'
+
+/** What there is to serve. */
+export interface Source {
+  /** Any block that is here, verified. */
+  block(cid: CID): Promise<Uint8Array | undefined>
+  /** Branches that are kept as such, in the order asked. */
+  branches(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]>
+  /** Small files, in the order asked. */
+  smallBlocks(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]>
+  /** NOT_FOUND, SOURCE_CHANGED. */
+  leaves(file: CID, ranges: readonly LeafRange[], signal: AbortSignal): AsyncIterable<SentLeaf>
+  /** Whether this root lies here whole, and its logical bytes. */
+  held(root: CID): Promise<{ readonly complete: boolean; readonly bytes: number }>
+  /** Hashes a leaf again; whether a file was withdrawn. */
+  recheck(file: CID, index: number): Promise<boolean>
+}
+
+const NONE = new Uint8Array(0)
+const BRANCHES_AT_ONCE = 64
+const SMALL_AT_ONCE = 256
+
+export function exchangeHandlers(
+  source: Source,
+  onServed: (peer: string, bytes: number) => void
+): Record<string, Handler> {
+  return {
+    async *tree(body, { peer, signal }) {
+      const answer = await branchesBelow(
+        source,
+        cidsOf(() => TreeRequest.decode(body, LIMITS).cids),
+        signal
+      )
+      onServed(peer, answer.payload.length)
+      yield answer
+    },
+
+    async *small(body, { peer, signal }) {
+      const cids = cidsOf(() => SmallRequest.decode(body, LIMITS).cids)
+      for (let at = 0; at < cids.length; at += SMALL_AT_ONCE) {
+        signal.throwIfAborted()
+        const some = cids.slice(at, at + SMALL_AT_ONCE)
+        for (const answer of inAnswers(some, await source.smallBlocks(some))) {
+          onServed(peer, answer.payload.length)
+          yield answer
+        }
+      }
+    },
+
+    async *leaves(body, { peer, signal }) {
+      const { file, ranges } = decode(() => LeavesRequest.decode(body, { limits: { ranges: LEAVES_REQUEST_MAX } }))
+      const count = ranges.reduce((sum, { from, to }) => sum + Math.max(0, to - from), 0)
+      if (count === 0 || count > LEAVES_REQUEST_MAX)
+        throw new PathmeshError('INVALID_ARGUMENT', `a request is for 1 to ${LEAVES_REQUEST_MAX} leaves, not ${count}`)
+      for await (const { index, bytes } of source.leaves(cidOf(file), ranges, signal)) {
+        onServed(peer, bytes.length)
+        yield { body: Leaf.encode({ index }), payload: bytes }
+      }
+    },
+
+    async *have(body) {
+      const cids = cidsOf(() => HaveRequest.decode(body, LIMITS).cids)
+      const held = await Promise.all(cids.map(async cid => ({ cid: bytesOf(cid.bytes), ...(await source.held(cid)) })))
+      yield { body: HaveAnswer.encode({ held }), payload: NONE }
+    },
+
+    async *wrong(body) {
+      const { file, index } = decode(() => WrongRequest.decode(body))
+      yield { body: WrongAnswer.encode({ withdrawn: await source.recheck(cidOf(file), index) }), payload: NONE }
+    }
+  }
+}
+
+const LIMITS = { limits: { cids: REQUEST_CIDS_MAX } }
+
+/** The asked branches and, while there is room, those below them, breadth-first. */
+async function branchesBelow(source: Source, asked: readonly CID[], signal: AbortSignal): Promise<Answer> {
+  const blocks: { cid: Bytes; size: number }[] = []
+  const parts: Uint8Array[] = []
+  const missing: Bytes[] = []
+  let total = 0
+  const seen = new Set<string>()
+  let level: readonly CID[] = asked
+  for (let isAsked = true; level.length > 0; isAsked = false) {
+    const below: CID[] = []
+    for (let at = 0; at < level.length; at += BRANCHES_AT_ONCE) {
+      signal.throwIfAborted()
+      const some = level.slice(at, at + BRANCHES_AT_ONCE)
+      for (const [i, stored] of (await source.branches(some)).entries()) {
+        const cid = some[i]
+        if (cid === undefined) continue
+        // What is not kept as a branch may be made from a file; that is done for what was asked, not on the way down.
+        const bytes = stored ?? (isAsked ? await source.block(cid) : undefined)
+        if (bytes === undefined) {
+          if (isAsked) missing.push(bytesOf(cid.bytes))
+          continue
+        }
+        blocks.push({ cid: bytesOf(cid.bytes), size: bytes.length })
+        parts.push(bytes)
+        total += bytes.length
+        if (total >= TREE_ANSWER_BYTES || blocks.length + missing.length >= BLOCKS_ANSWER_MAX)
+          return answerOf(blocks, parts, missing)
+        for (const child of cid.code === DAG_PB ? expand(cid, bytes) : []) {
+          const key = child.toString()
+          if (seen.has(key)) continue
+          seen.add(key)
+          below.push(child)
+        }
+      }
+    }
+    level = below
+  }
+  return answerOf(blocks, parts, missing)
+}
+
+function* inAnswers(cids: readonly CID[], found: readonly (Uint8Array | undefined)[]): Generator<Answer> {
+  let [blocks, parts, missing, total]: [{ cid: Bytes; size: number }[], Uint8Array[], Bytes[], number] = [[], [], [], 0]
+  for (const [i, cid] of cids.entries()) {
+    const bytes = found[i]
+    if (bytes === undefined) {
+      missing.push(bytesOf(cid.bytes))
+      continue
+    }
+    if (total > 0 && total + bytes.length > SMALL_ANSWER_BYTES) {
+      yield answerOf(blocks, parts, missing)
+      ;[blocks, parts, missing, total] = [[], [], [], 0]
+    }
+    blocks.push({ cid: bytesOf(cid.bytes), size: bytes.length })
+    parts.push(bytes)
+    total += bytes.length
+  }
+  if (blocks.length + missing.length > 0) yield answerOf(blocks, parts, missing)
+}
+
+function answerOf(blocks: { cid: Bytes; size: number }[], parts: readonly Uint8Array[], missing: Bytes[]): Answer {
+  const [only] = parts
+  return {
+    body: Blocks.encode({ blocks, missing }),
+    payload: parts.length === 1 && only !== undefined ? only : Buffer.concat(parts)
+  }
+}
+
+function cidsOf(read: () => readonly Uint8Array[]): CID[] {
+  return decode(read).map(cidOf)
+}
+
+function cidOf(bytes: Uint8Array): CID {
+  return decode(() => {
+    const cid = CID.decode(bytes)
+    checkCid(cid)
+    return cid
+  })
+}
+
+function decode<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw new PathmeshError('INVALID_ARGUMENT', 'a request cannot be read', { cause })
+  }
+}

@@ -1,0 +1,113 @@
+// The sessions that run: two requests for one root share one, which ends when nobody waits for it any more.
+
+import type { Clock } from '../clock.ts'
+import { PathmeshError } from '../../proto/errors.ts'
+import { PROGRESS_MS, TRANSFERS_MAX } from '../../proto/limits.ts'
+import { type Destination, Session, type SessionRequest, type SessionStatus } from './session.ts'
+import type { Peers } from './sources.ts'
+
+export interface TransferRequest extends Omit<SessionRequest, 'signal'> {
+  /** What the user calls it, for lists. */
+  readonly name: string | null
+}
+
+export interface FetchOptions {
+  readonly signal: AbortSignal
+  readonly onStatus?: ((status: SessionStatus) => void) | undefined
+}
+
+interface Running<Held> {
+  readonly name: string | null
+  readonly session: Session<Held>
+  readonly stop: AbortController
+  readonly result: Promise<Held>
+  waiters: number
+}
+
+export class Transfers<Held> {
+  readonly #peers: Peers
+  readonly #clock: Clock
+  readonly #running = new Map<string, Running<Held>>()
+
+  constructor(peers: Peers, clock: Clock) {
+    this.#peers = peers
+    this.#clock = clock
+  }
+
+  /** Fetches a root, or joins whoever does. Rejects as the session does, or with the signal's reason. */
+  async fetch(
+    request: TransferRequest,
+    destination: Destination<Held>,
+    { signal, onStatus }: FetchOptions
+  ): Promise<{ held: Held; status: SessionStatus }> {
+    signal.throwIfAborted()
+    const running = this.#running.get(request.root.toString()) ?? this.#start(request, destination)
+    running.waiters++
+    const stopTelling = this.#tell(running.session, onStatus)
+    try {
+      const held = await orAborted(running.result, signal)
+      return { held, status: running.session.status }
+    } finally {
+      stopTelling()
+      if (--running.waiters === 0) running.stop.abort(new PathmeshError('ABORTED', 'nobody waits for it any more'))
+      // The last to leave waits until what was written is noted, so that the next attempt finds it.
+      if (running.waiters === 0) await running.result.catch(() => undefined)
+    }
+  }
+
+  *list(): Generator<{ root: string; name: string | null; status: SessionStatus }> {
+    for (const [root, { name, session }] of this.#running) yield { root, name, status: session.status }
+  }
+
+  isRunning(root: string): boolean {
+    return this.#running.has(root)
+  }
+
+  /** Stops all of them; what they wrote stays. */
+  async stop(): Promise<void> {
+    const running = [...this.#running.values()]
+    for (const { stop } of running)
+      stop.abort(new PathmeshError('ABORTED', 'the daemon stops; run it again to go on from there'))
+    await Promise.allSettled(running.map(({ result }) => result))
+  }
+
+  #start(request: TransferRequest, destination: Destination<Held>): Running<Held> {
+    if (this.#running.size >= TRANSFERS_MAX)
+      throw new PathmeshError('TOO_LARGE', `${TRANSFERS_MAX} transfers run already: wait for one to end`)
+    const key = request.root.toString()
+    const stop = new AbortController()
+    const session = new Session(
+      { ...request, signal: stop.signal },
+      { peers: this.#peers, clock: this.#clock, destination }
+    )
+    const result = session.run().finally(() => this.#running.delete(key))
+    result.catch(() => undefined)
+    const running = { name: request.name, session, stop, result, waiters: 0 }
+    this.#running.set(key, running)
+    return running
+  }
+
+  #tell(session: Session<Held>, onStatus: FetchOptions['onStatus']): () => void {
+    if (onStatus === undefined) return () => undefined
+    let cancel: () => void = () => undefined
+    const tell = () => {
+      onStatus(session.status)
+      cancel = this.#clock.after(PROGRESS_MS, tell)
+    }
+    tell()
+    return () => {
+      cancel()
+      onStatus(session.status)
+    }
+  }
+}
+
+/** The promise, or the signal's reason as soon as it is aborted. */
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,327 @@
+// Requests and answers over a byte stream: frames, and who may send how many of them. It knows nothing of what is asked.
+// Refuses: frames past the limits, answers that nobody asked for, more requests at a time than the limit.
+
+import { hasCode, isErrorCode, PathmeshError, toPathmeshError } from '../proto/errors.ts'
+import { FrameKind, Header } from '../proto/generated/rpc.ts'
+import { FRAME_HEADER_BYTES_MAX, FRAME_MS, FRAME_PAYLOAD_BYTES_MAX, REQUESTS_OPEN_MAX } from '../proto/limits.ts'
+
+/** What frames travel on: libp2p streams today, lanes later. */
+export interface Duplex {
+  /** The PeerId at the other end, as text. */
+  readonly peer: string
+  /** Sends all of it, never interleaved with another write; resolves when there is room for more. */
+  write(bytes: readonly Uint8Array[], options?: { signal?: AbortSignal }): Promise<void>
+  /** Exactly `n` bytes, or null at a clean end before the first. */
+  read(n: number, options?: { signal?: AbortSignal }): Promise<Uint8Array | null>
+  /** Fills `target`; false at a clean end before the first byte. */
+  readInto(target: Uint8Array, options?: { signal?: AbortSignal }): Promise<boolean>
+  readonly closed: Promise<void>
+  close(): Promise<void>
+  abort(error: Error): void
+}
+
+/** Bytes that are not shared with another thread, which is what the codecs take. */
+export type Bytes = Uint8Array<ArrayBuffer>
+
+/** The same bytes, as the codecs take them. */
+export function bytesOf(bytes: Uint8Array): Bytes {
+  return bytes.buffer instanceof ArrayBuffer
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    : Uint8Array.from(bytes)
+}
+
+export interface Answer {
+  readonly body: Bytes
+  readonly payload: Uint8Array
+}
+
+export interface RequestContext {
+  readonly peer: string
+  /** Aborted when the asker cancels or is gone. */
+  readonly signal: AbortSignal
+}
+
+/** Answers one request; a rejection is sent as a failure with its code and message. */
+export type Handler = (body: Bytes, context: RequestContext) => AsyncIterable<Answer>
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+  /** Bytes of answers that this request can mean at most; a peer that sends more is cut off. */
+  readonly maxBytes: number
+}
+
+const EMPTY = new Uint8Array(0)
+
+/** Asks on one stream. Many calls can be open at a time; each takes its answers as an async iterable. */
+export class Caller {
+  readonly peer: string
+  readonly #onBytes: (bytes: number) => void
+  readonly #stream: Duplex
+  readonly #open = new Map<number, Pending>()
+  readonly #reading: Promise<void>
+  #nextId = 1
+  #ended: PathmeshError | undefined
+
+  /** `onBytes` is told of payload bytes as they arrive. */
+  constructor(stream: Duplex, onBytes: (bytes: number) => void = () => undefined) {
+    this.peer = stream.peer
+    this.#onBytes = onBytes
+    this.#stream = stream
+    this.#reading = this.#readAll()
+  }
+
+  /** Settles when the stream is gone; every open call has failed by then. */
+  get closed(): Promise<void> {
+    return this.#reading
+  }
+
+  get isClosed(): boolean {
+    return this.#ended !== undefined
+  }
+
+  /**
+   * Sends a request and yields its answers in order. Leaving the loop early cancels the request at the other side.
+   * Errors: what the other side answered, NO_PROVIDERS when the connection is lost, the signal's reason.
+   */
+  async *call(method: string, body: Bytes, options: CallOptions): AsyncGenerator<Answer, void, undefined> {
+    if (this.#ended !== undefined) throw this.#ended
+    options.signal?.throwIfAborted()
+    if (this.#open.size >= REQUESTS_OPEN_MAX)
+      throw new PathmeshError('INTERNAL', `more than ${REQUESTS_OPEN_MAX} requests open to ${this.peer}`)
+    const id = this.#nextId
+    this.#nextId = (id % 0xffff_ffff) + 1
+    const pending = new Pending(options.maxBytes)
+    this.#open.set(id, pending)
+    const onAbort = () => pending.interrupt(options.signal?.reason)
+    options.signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      await this.#stream.write(frame({ id, kind: FrameKind.REQUEST, method, body }), options)
+      yield* pending.answers()
+    } finally {
+      options.signal?.removeEventListener('abort', onAbort)
+      if (!pending.finished && this.#ended === undefined) this.#cancel(id)
+      else this.#open.delete(id)
+    }
+  }
+
+  close(): void {
+    this.#stream.abort(new PathmeshError('ABORTED', 'closed'))
+  }
+
+  #cancel(id: number): void {
+    // Answers already on their way are dropped until the other side ends the request.
+    this.#open.get(id)?.drain()
+    this.#stream.write(frame({ id, kind: FrameKind.CANCEL })).catch((error: Error) => this.#stream.abort(error))
+  }
+
+  async #readAll(): Promise<void> {
+    let failure: unknown
+    try {
+      for (let next = await readFrame(this.#stream); next !== null; next = await readFrame(this.#stream))
+        this.#take(next)
+    } catch (error) {
+      failure = error
+      this.#stream.abort(toPathmeshError(error, `answers of ${this.peer}`))
+    }
+    this.#ended = hasCode(failure, 'CORRUPT', 'TOO_LARGE')
+      ? failure
+      : new PathmeshError('NO_PROVIDERS', `the connection to ${this.peer} was lost`, { cause: failure })
+    for (const pending of this.#open.values()) pending.fail(this.#ended)
+    this.#open.clear()
+  }
+
+  #take({ header, payload }: Frame): void {
+    const pending = this.#open.get(header.id)
+    if (pending === undefined) throw new PathmeshError('CORRUPT', `${this.peer} answered a request that was not made`)
+    switch (header.kind) {
+      case FrameKind.ANSWER:
+        this.#onBytes(payload.length)
+        pending.push({ body: header.body, payload })
+        return
+      case FrameKind.END:
+        this.#open.delete(header.id)
+        pending.end()
+        return
+      case FrameKind.FAILURE:
+        this.#open.delete(header.id)
+        pending.fail(failureOf(header, this.peer))
+        return
+      case FrameKind.REQUEST:
+      case FrameKind.CANCEL:
+        throw new PathmeshError('CORRUPT', `${this.peer} sent a request on a stream that is for answers`)
+    }
+  }
+}
+
+/** Answers the requests on a stream until it ends. Never rejects: what goes wrong aborts the stream. */
+export async function answer(stream: Duplex, handlers: Readonly<Record<string, Handler>>): Promise<void> {
+  const open = new Map<number, AbortController>()
+  const gone = new AbortController()
+  try {
+    for (let next = await readFrame(stream); next !== null; next = await readFrame(stream)) {
+      const { header } = next
+      if (header.kind === FrameKind.CANCEL) {
+        open.get(header.id)?.abort(new PathmeshError('ABORTED', 'the asker cancelled'))
+        continue
+      }
+      if (header.kind !== FrameKind.REQUEST)
+        throw new PathmeshError('CORRUPT', `${stream.peer} sent an answer on a stream that is for requests`)
+      if (open.size >= REQUESTS_OPEN_MAX || open.has(header.id))
+        throw new PathmeshError('TOO_LARGE', `${stream.peer} has too many requests open`)
+      const cancelled = new AbortController()
+      open.set(header.id, cancelled)
+      answerOne(stream, header, handlers, AbortSignal.any([gone.signal, cancelled.signal]))
+        .catch((error: Error) => stream.abort(error))
+        .finally(() => open.delete(header.id))
+    }
+    gone.abort(new PathmeshError('ABORTED', 'the asker is gone'))
+    await stream.close()
+  } catch (error) {
+    const reason = toPathmeshError(error, `requests of ${stream.peer}`)
+    gone.abort(reason)
+    stream.abort(reason)
+  }
+}
+
+async function answerOne(
+  stream: Duplex,
+  header: Header,
+  handlers: Readonly<Record<string, Handler>>,
+  signal: AbortSignal
+): Promise<void> {
+  const { id, method } = header
+  try {
+    const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined
+    if (handler === undefined)
+      throw new PathmeshError(
+        'INCOMPATIBLE',
+        `this node does not know the request ${JSON.stringify(method.slice(0, 40))}`
+      )
+    for await (const { body, payload } of handler(header.body, { peer: stream.peer, signal })) {
+      signal.throwIfAborted()
+      await stream.write(frame({ id, kind: FrameKind.ANSWER, body }, payload), { signal })
+    }
+    await stream.write(frame({ id, kind: FrameKind.END }))
+  } catch (error) {
+    const { code, message } = toPathmeshError(error, method)
+    await stream.write(frame({ id, kind: FrameKind.FAILURE, code, message: message.slice(0, 1000) }))
+  }
+}
+
+/** The answers to one call, from the moment they arrive until the caller takes them. */
+class Pending {
+  finished = false
+  readonly #maxBytes: number
+  readonly #queue: Answer[] = []
+  #bytes = 0
+  #draining = false
+  #error: unknown
+  #wake: (() => void) | undefined
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  push(next: Answer): void {
+    this.#bytes += next.payload.length + next.body.length
+    if (this.#bytes > this.#maxBytes)
+      throw new PathmeshError('TOO_LARGE', `an answer is more than the ${this.#maxBytes} bytes that were asked for`)
+    if (this.#draining) return
+    this.#queue.push(next)
+    this.#wake?.()
+  }
+
+  end(): void {
+    this.finished = true
+    this.#wake?.()
+  }
+
+  /** The other side failed, so there is nothing left to cancel there. */
+  fail(error: PathmeshError): void {
+    this.finished = true
+    this.interrupt(error)
+  }
+
+  /** This side wants no more. */
+  interrupt(error: unknown): void {
+    this.#error ??= error ?? new PathmeshError('ABORTED', 'cancelled')
+    this.#wake?.()
+  }
+
+  drain(): void {
+    this.#draining = true
+    this.#queue.length = 0
+  }
+
+  async *answers(): AsyncGenerator<Answer, void, undefined> {
+    while (true) {
+      if (this.#error !== undefined) throw this.#error
+      const next = this.#queue.shift()
+      if (next !== undefined) yield next
+      else if (this.finished) return
+      else await new Promise<void>(resolve => (this.#wake = resolve))
+    }
+  }
+}
+
+interface Frame {
+  readonly header: Header
+  readonly payload: Uint8Array
+}
+
+/** The pieces of a frame, ready to be written as one. */
+export function frame(
+  header: Partial<Header> & Pick<Header, 'id' | 'kind'>,
+  payload: Uint8Array = EMPTY
+): Uint8Array[] {
+  const encoded = Header.encode({ method: '', body: new Uint8Array(0), code: '', message: '', ...header })
+  if (encoded.length > FRAME_HEADER_BYTES_MAX || payload.length > FRAME_PAYLOAD_BYTES_MAX)
+    throw new PathmeshError('TOO_LARGE', 'a frame is past its limit')
+  const lengths = Buffer.alloc(8)
+  lengths.writeUInt32BE(encoded.length, 0)
+  lengths.writeUInt32BE(payload.length, 4)
+  return payload.length === 0 ? [Buffer.concat([lengths, encoded])] : [Buffer.concat([lengths, encoded]), payload]
+}
+
+async function readFrame(stream: Duplex): Promise<Frame | null> {
+  const start = await stream.read(8)
+  if (start === null) return null
+  const lengths = new DataView(start.buffer, start.byteOffset, 8)
+  const headerBytes = lengths.getUint32(0)
+  const payloadBytes = lengths.getUint32(4)
+  if (headerBytes > FRAME_HEADER_BYTES_MAX || payloadBytes > FRAME_PAYLOAD_BYTES_MAX) {
+    throw new PathmeshError('TOO_LARGE', `${stream.peer} announced a frame of ${headerBytes} + ${payloadBytes} bytes`)
+  }
+  // What has begun must go on: a frame that is promised and not sent would hold its buffer.
+  const deadline = new AbortController()
+  const timer = setTimeout(
+    () => deadline.abort(new PathmeshError('TIMEOUT', `${stream.peer} stopped in the middle of a frame`)),
+    FRAME_MS
+  )
+  try {
+    const options = { signal: deadline.signal }
+    const encoded = await stream.read(headerBytes, options)
+    if (encoded === null) throw new PathmeshError('CORRUPT', `${stream.peer} ended in the middle of a frame`)
+    const header = decodeHeader(encoded, stream.peer)
+    if (payloadBytes === 0) return { header, payload: EMPTY }
+    const payload = Buffer.allocUnsafeSlow(payloadBytes)
+    if (!(await stream.readInto(payload, options)))
+      throw new PathmeshError('CORRUPT', `${stream.peer} ended in the middle of a frame`)
+    return { header, payload }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function decodeHeader(bytes: Uint8Array, peer: string): Header {
+  try {
+    return Header.decode(bytes)
+  } catch (error) {
+    throw new PathmeshError('CORRUPT', `${peer} sent a frame that cannot be read`, { cause: error })
+  }
+}
+
+function failureOf(header: Header, peer: string): PathmeshError {
+  const code = isErrorCode(header.code) ? header.code : 'INTERNAL'
+  return new PathmeshError(code, header.message.slice(0, 1000), { details: { peerId: peer } })
+}

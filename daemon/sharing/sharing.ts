@@ -1,0 +1,355 @@
+// What users ask for, in one place: the only one that joins catalogue, exchange and store. It decides order (indexed before
+// recorded, recorded before acknowledged) and leaves the work to its neighbours in this folder.
+
+import { mkdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { CID } from 'multiformats/cid'
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import type { VersionRecord } from '../catalogue/record.ts'
+import type { Hasher } from '../content/hasher.ts'
+import type { Clock } from '../clock.ts'
+import type { Peers } from '../exchange/sources.ts'
+import { RemoteReader } from '../exchange/remote-reader.ts'
+import type { Transfers } from '../exchange/transfers.ts'
+import type { Write } from '../store/database.ts'
+import type { Holding } from '../store/holding-table.ts'
+import type { Store } from '../store/store.ts'
+import type {
+  Entry,
+  GetRequest,
+  Got,
+  Name,
+  ShareDone,
+  ShareRequest,
+  Stat,
+  Unshared,
+  WorkFolder,
+  Dropped
+} from '../../proto/api.ts'
+import { hasCode, PathmeshError } from '../../proto/errors.ts'
+import { ASK_MS } from '../../proto/limits.ts'
+import { checkName, defaultName, formatRef, parseRef } from '../../proto/ref.ts'
+import type { Deliveries } from './deliver.ts'
+import { getContent, type OnProgress, progressOf } from './fetch.ts'
+import { buildInPlace } from './publish.ts'
+import { entriesOf, rangeOf } from './read.ts'
+import { find, type Names, type Resolved, type ResolveParts, settle, type TreeReader } from './resolve.ts'
+import { assertSeen } from './seen.ts'
+
+export interface SharingParts {
+  readonly self: string
+  readonly nodeName: string
+  readonly store: Store
+  readonly hasher: Hasher
+  readonly catalogue: Catalogue<Write>
+  readonly transfers: Transfers<Holding>
+  readonly deliveries: Deliveries
+  readonly peers: Peers
+  readonly clock: Clock
+}
+
+export interface RefRequest {
+  readonly ref: string
+  readonly version?: string | undefined
+  readonly providers?: readonly string[] | undefined
+  readonly stallMs?: number | undefined
+}
+
+/** A file, and how to read a part of it. */
+export interface Content {
+  readonly cid: CID
+  readonly size: number
+  read(start: number, end: number): AsyncGenerator<Uint8Array>
+}
+
+export class Sharing {
+  readonly #parts: SharingParts
+
+  constructor(parts: SharingParts) {
+    this.#parts = parts
+  }
+
+  // --- own names ---------------------------------------------------------------------------------------------------
+
+  /** Shares a local file or directory in place. When it resolves, a power cut loses nothing of it. */
+  async share(request: ShareRequest, signal: AbortSignal, onProgress: OnProgress): Promise<ShareDone> {
+    const { store, catalogue, hasher } = this.#parts
+    const { path, exclude, dereference } = request
+    const name = request.as?.replace(/\/$/, '') ?? defaultName(this.#parts.nodeName, basename(path))
+    checkName(name)
+    if (request.seen !== undefined) await assertSeen(path, request.seen)
+    this.#refuseOwnFolder(path)
+    const holding = await buildInPlace(
+      path,
+      { store, hasher },
+      {
+        hash: request.hash ?? 'blake3',
+        exclude,
+        dereference,
+        signal,
+        onProgress: progress => onProgress(progressOf(progress))
+      }
+    )
+    signal.throwIfAborted()
+    const { record, unchanged } = await catalogue.publish(
+      { name, root: holding.root, kind: holding.kind, size: holding.size, meta: request.meta ?? null },
+      async published => {
+        // What lay at this path before is not there any more.
+        const replaced = [...store.holdings.all()].filter(
+          other => other.class === 'in-place' && other.path === holding.path && !other.root.equals(holding.root)
+        )
+        await store.database.commit([
+          ...published.writes,
+          store.holdings.put(holding),
+          ...replaced.map(other => store.holdings.delete(other))
+        ])
+        for (const other of replaced) store.holdings.forget(other)
+        store.holdings.remember(holding)
+        return published
+      }
+    )
+    const copies = (await this.#holders(record.root, signal)).length
+    return {
+      event: 'done',
+      url: urlOf(record),
+      work: workOf(name),
+      path: name.slice(workOf(name).length + 1),
+      cid: record.root.toString(),
+      kind: record.kind,
+      size: record.size,
+      seq: record.seq,
+      origin: record.origin,
+      modified: record.time,
+      meta: record.meta,
+      kept: false,
+      copies,
+      unchanged
+    }
+  }
+
+  /** Retires an own name; its files are served no more unless another name shares them. They are not touched. */
+  async unshare(text: string): Promise<Unshared> {
+    const ref = parseRef(text)
+    const { self, catalogue, store } = this.#parts
+    if (ref.type === 'content')
+      throw new PathmeshError('INVALID_ARGUMENT', `${text} is content without a name: drop it instead`)
+    const name = `${ref.work}/${ref.path}`
+    if (ref.node !== undefined && !catalogue.originsCalled(ref.node).includes(self))
+      throw new PathmeshError('NOT_ORIGIN', `${name} is published by ${ref.node}: unshare it there`)
+    return catalogue.retire(name, async (retirement, { root }, writes) => {
+      let shared = false
+      for await (const other of catalogue.own()) shared ||= other.name !== name && other.root.equals(root)
+      const holdings = shared ? [] : store.holdings.of(root).filter(holding => holding.class === 'in-place')
+      await store.database.commit([...writes, ...holdings.map(holding => store.holdings.delete(holding))])
+      for (const holding of holdings) store.holdings.forget(holding)
+      return { url: formatRef({ ...ref, directory: false }), seq: retirement.seq }
+    })
+  }
+
+  /** Removes the local copy of fetched content, or what a transfer has written so far. Files shared in place are not touched. */
+  async drop(request: RefRequest, signal: AbortSignal): Promise<Dropped> {
+    const { store, transfers } = this.#parts
+    const { entry, root } = await this.#find(request, signal)
+    const roots = [entry.cid, ...(root.equals(entry.cid) ? [] : [root])]
+    for (const cid of roots) {
+      if (transfers.isRunning(cid.toString()))
+        throw new PathmeshError('IN_USE', `${request.ref} is being fetched: cancel that first`)
+      for (const holding of store.holdings.of(cid)) {
+        if (holding.class !== 'managed') continue
+        await store.remove(holding)
+        return { roots: 1, files: holding.entries, bytes: holding.size }
+      }
+      const bytes = await store.discardPartial(cid)
+      if (bytes !== undefined) return { roots: 1, files: 0, bytes }
+    }
+    if (roots.some(cid => store.holdings.of(cid).length > 0))
+      throw new PathmeshError(
+        'INVALID_ARGUMENT',
+        `${request.ref} is shared from where it lies, and is not a copy: unshare it instead`
+      )
+    return { roots: 0, files: 0, bytes: 0 }
+  }
+
+  /** The folder of a work of this node, made if it is missing. */
+  async workFolder(work: string): Promise<WorkFolder> {
+    checkName(`${work}/x`)
+    if (work.includes('/'))
+      throw new PathmeshError('INVALID_ARGUMENT', `${JSON.stringify(work)} is no name of a work: it holds a slash`)
+    const folder = join(this.#parts.store.data, 'works', encodeURIComponent(work))
+    await mkdir(folder, { recursive: true })
+    return { work, origin: this.#parts.self, folder }
+  }
+
+  // --- anybody's content -------------------------------------------------------------------------------------------
+
+  get(request: GetRequest, signal: AbortSignal, onProgress: OnProgress): Promise<Got> {
+    return getContent(
+      request,
+      { ...this.#parts, resolve: (asked, until) => this.#find(asked, until) },
+      signal,
+      onProgress
+    )
+  }
+
+  /** Names that begin with `prefix`, of this node and of those connected, in order. */
+  async *names(prefix: string, signal: AbortSignal): AsyncGenerator<Name> {
+    const { catalogue, store } = this.#parts
+    await catalogue.refresh(prefix, signal)
+    for await (const record of catalogue.list(prefix)) {
+      signal.throwIfAborted()
+      const work = workOf(record.name)
+      const { kind, size, seq, origin, time } = record
+      yield {
+        url: urlOf(record),
+        work,
+        path: record.name.slice(work.length + 1),
+        kind,
+        cid: record.root.toString(),
+        size,
+        seq,
+        origin,
+        modified: time,
+        local: store.holdings.of(record.root).length > 0
+      }
+    }
+  }
+
+  async stat(request: RefRequest, signal: AbortSignal): Promise<Stat> {
+    const { ref, record, root, sub, entry } = await this.#find(request, signal)
+    const providers = await this.#holders(root, signal)
+    const local = (await this.#parts.store.findHolding(entry.cid)) ?? (await this.#parts.store.findHolding(root))
+    const [work, path] = ref.type === 'name' ? [ref.work, ref.path] : ['', ref.path]
+    const size = sub === '' && record !== null ? record.size : entry.size
+    return {
+      url: formatRef(ref),
+      work,
+      path,
+      kind: entry.kind,
+      cid: entry.cid.toString(),
+      size,
+      seq: record?.seq ?? null,
+      origin: record?.origin ?? null,
+      modified: record?.time ?? 0,
+      local: local !== undefined,
+      root: root.toString(),
+      sub,
+      executable: entry.executable,
+      target: entry.target ?? null,
+      meta: record?.meta ?? null,
+      copies: providers.length,
+      providers
+    }
+  }
+
+  /** What a directory holds, by the bytes of names. */
+  async *list(request: RefRequest, signal: AbortSignal): AsyncGenerator<Entry> {
+    const resolved = await this.#find(request, signal)
+    yield* entriesOf(resolved, this.#reader(resolved, request, signal), signal)
+  }
+
+  /** A file to read from, wherever it lies; every byte is verified before it is handed out. */
+  async content(request: RefRequest, signal: AbortSignal): Promise<Content> {
+    const resolved = await this.#find(request, signal)
+    const { entry } = resolved
+    if (entry.kind !== 'file')
+      throw new PathmeshError('INVALID_ARGUMENT', `${request.ref} is a ${entry.kind}, not a file`)
+    const reader = this.#reader(resolved, request, signal)
+    return { cid: entry.cid, size: entry.size, read: (start, end) => rangeOf(reader, entry, start, end) }
+  }
+
+  /** Whether the content of a reference can be had: whole, here; or from a connected node; or either. */
+  async exists(request: RefRequest, where: 'anywhere' | 'local' | 'remote', signal: AbortSignal): Promise<boolean> {
+    const { store, self, catalogue } = this.#parts
+    try {
+      if (where === 'local') {
+        const { root, entry } = await find(
+          await settle(request.ref, request.version, { ...this.#naming(), names: asKnown(catalogue) }, signal),
+          localReader(store),
+          signal
+        )
+        return ((await store.findHolding(entry.cid)) ?? (await store.findHolding(root))) !== undefined
+      }
+      const { entry, root } = await this.#find(request, signal)
+      const isLocal =
+        where !== 'remote' && ((await store.findHolding(entry.cid)) ?? (await store.findHolding(root))) !== undefined
+      if (isLocal) return true
+      return (await this.#holders(root, signal)).some(peer => peer !== self)
+    } catch (error) {
+      if (hasCode(error, 'NOT_FOUND', 'VERSION_GONE', 'NO_PROVIDERS')) return false
+      throw error
+    }
+  }
+
+  // --- in common ---------------------------------------------------------------------------------------------------
+
+  async #find(request: RefRequest, signal: AbortSignal): Promise<Resolved> {
+    const settled = await settle(request.ref, request.version, this.#naming(), signal)
+    return find(settled, this.#reader(settled, request, signal), signal)
+  }
+
+  #naming(): ResolveParts {
+    const { catalogue, self, peers } = this.#parts
+    return { names: catalogue, self, peers: () => peers.connected().length }
+  }
+
+  #reader({ root, hints }: Pick<Resolved, 'root' | 'hints'>, request: RefRequest, signal: AbortSignal): RemoteReader {
+    const { store, peers, clock, self } = this.#parts
+    const asked = [...(request.providers ?? []), ...hints].filter(peer => peer !== self)
+    return new RemoteReader(
+      { roots: [root], hints: asked, stallMs: request.stallMs, signal },
+      { local: store.reader, peers, clock }
+    )
+  }
+
+  /** Nodes that hold a root whole, this one first. */
+  async #holders(root: CID, signal: AbortSignal): Promise<string[]> {
+    const { peers, store, self } = this.#parts
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)])
+    const answers = await Promise.all(
+      peers.connected().map(async peer => {
+        try {
+          const [has] = await (await peers.provider(peer)).have([root], { signal: deadline })
+          return has === true ? [peer] : []
+        } catch {
+          // It does not answer: then nobody can say that it holds it.
+          signal.throwIfAborted()
+          return []
+        }
+      })
+    )
+    return [...((await store.findHolding(root)) === undefined ? [] : [self]), ...answers.flat()]
+  }
+
+  #refuseOwnFolder(path: string): void {
+    const { data } = this.#parts.store
+    const isWork = path.startsWith(`${join(data, 'works')}/`)
+    const isInside = path === data || path.startsWith(`${data}/`)
+    if ((isInside && !isWork) || data.startsWith(`${path === '/' ? '' : path}/`)) {
+      throw new PathmeshError(
+        'DENIED',
+        `${path} ${isInside ? 'lies in' : 'contains'} pathmesh's own data folder ${data}, which is not shared`
+      )
+    }
+  }
+}
+
+/** Names as they are known, nobody being asked. */
+function asKnown(catalogue: Catalogue<Write>): Names {
+  return {
+    resolve: path => catalogue.known(path),
+    originsCalled: node => catalogue.originsCalled(node),
+    nodeName: peerId => catalogue.nodeName(peerId)
+  }
+}
+
+function localReader({ reader }: Store): TreeReader {
+  const block = (cid: CID) => reader.block(cid)
+  return { get: block, leafSize: async cid => (await block(cid))?.length ?? 0 }
+}
+
+const workOf = (name: string): string => name.slice(0, name.indexOf('/'))
+
+function urlOf({ name }: VersionRecord): string {
+  const work = workOf(name)
+  return formatRef({ type: 'name', work, path: name.slice(work.length + 1), directory: false })
+}

@@ -1,0 +1,263 @@
+// Reads blocks from wherever they lie here. It refuses to hand out what a file no longer holds: a file whose size or time
+// of writing differs from what was hashed is hashed again leaf by leaf, and withdrawn at the first leaf that is wrong.
+
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import type { CID } from 'multiformats/cid'
+import { leafCount, leafRange, wrapLeaf } from '../content/file-dag.ts'
+import { type Fingerprint, fingerprintOf, sameContentStamp } from '../content/fingerprint.ts'
+import { leafAt } from '../content/leaves.ts'
+import { DAG_PB, hashNameOf, RAW } from '../content/multihash.ts'
+import { verify } from '../content/verify.ts'
+import { errno, hasCode, PathmeshError } from '../../proto/errors.ts'
+import { LEAF_BYTES } from '../../proto/limits.ts'
+import type { BranchTable } from './branch-table.ts'
+import type { Database } from './database.ts'
+import type { FilePool } from './file-pool.ts'
+import { toFingerprint } from './file-pool.ts'
+import type { FileFacts, FileTable, Place } from './file-table.ts'
+
+/** A range of leaf indexes: `from` up to, but not including, `to`. */
+export interface LeafRange {
+  readonly from: number
+  readonly to: number
+}
+
+export interface ReadLeaf {
+  readonly index: number
+  readonly bytes: Uint8Array
+}
+
+export interface ReaderComponents {
+  readonly database: Database
+  readonly branches: BranchTable
+  readonly files: FileTable
+  readonly pool: FilePool
+  /** Whether a file at this path may be handed out. */
+  readonly isHeld: (path: string) => boolean
+  /** Told when a file turns out to hold something else than what was published. */
+  readonly onWithdrawn: (facts: FileFacts) => void
+}
+
+export class ContentReader {
+  readonly #parts: ReaderComponents
+
+  constructor(parts: ReaderComponents) {
+    this.#parts = parts
+  }
+
+  /** Any block by its CID, verified: a branch, a leaf, or a wrapped leaf. Undefined where it is not here, or no longer. */
+  async block(cid: CID): Promise<Uint8Array | undefined> {
+    if (cid.code === DAG_PB) {
+      const branch = await this.#parts.branches.get(cid)
+      if (branch !== undefined) return branch
+    }
+    for await (const place of this.#places(cid)) {
+      const block = await this.#blockAt(cid, place)
+      if (block !== undefined) return block
+    }
+    return undefined
+  }
+
+  /**
+   * Blocks that are small files, in one go: in the order asked, undefined where one is not here. They are not hashed when
+   * the file looks as it did: whoever receives them hashes them.
+   */
+  async smallBlocks(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]> {
+    const places = await Promise.all(cids.map(cid => this.#smallFile(cid)))
+    const found = places.flatMap((place, i) => (place === undefined ? [] : [{ i, place }]))
+    const answer = await this.#parts.pool.read(
+      found.map(({ place: { facts } }) => ({ path: facts.path, size: Number(facts.fingerprint.size) }))
+    )
+    const blocks = new Array<Uint8Array | undefined>(cids.length).fill(undefined)
+    let at = 0
+    for (const [n, { i, place }] of found.entries()) {
+      const outcome = answer.files[n]
+      if (outcome?.ok !== true) continue
+      const { length, before, after } = outcome.value
+      const bytes = answer.bytes.subarray(at, at + length)
+      at += length
+      const same =
+        looksUnchanged(place.facts, toFingerprint(before)) &&
+        looksUnchanged(place.facts, toFingerprint(after)) &&
+        length === Number(place.facts.fingerprint.size)
+      if (same) blocks[i] = place.index === 'wrapped' ? wrapLeaf(bytes, hashNameOf(place.facts.cid)).block : bytes
+    }
+    for (const [i, cid] of cids.entries()) blocks[i] ??= await this.block(cid)
+    return blocks
+  }
+
+  /**
+   * Leaves of a file in the order asked. Not hashed while the file looks as it did. NOT_FOUND if no such file is here,
+   * SOURCE_CHANGED if it holds something else by now: then it is withdrawn.
+   */
+  async *leaves(file: CID, ranges: readonly LeafRange[], signal: AbortSignal): AsyncGenerator<ReadLeaf> {
+    let failure: unknown
+    for await (const place of this.#places(file)) {
+      if (!place.facts.cid.equals(file) || place.index === 'wrapped') continue
+      try {
+        yield* this.#leavesOf(place, ranges, signal)
+        return
+      } catch (error) {
+        // Another copy may serve, but what was handed out already must not be handed out twice: the asker starts again.
+        signal.throwIfAborted()
+        if (!hasCode(error, 'SOURCE_CHANGED', 'NOT_FOUND')) throw error
+        failure = error
+      }
+    }
+    throw failure ?? new PathmeshError('NOT_FOUND', `${file.toString()} is not held here`)
+  }
+
+  /** Hashes one leaf again after a receiver said it was wrong; withdraws the files in which it is. */
+  async recheck(file: CID, index: number): Promise<boolean> {
+    const leaf = await leafAt(file, index, this.#parts.branches, { size: LEAF_BYTES })
+    if (leaf === undefined) return false
+    let withdrawn = false
+    for await (const place of this.#places(file)) {
+      if (!place.facts.cid.equals(file)) continue
+      const block = place.index === 'wrapped' ? await this.#blockAt(file, place) : await this.#leafAt(place, leaf)
+      if (block === undefined) withdrawn = true
+    }
+    return withdrawn
+  }
+
+  async *#places(cid: CID): AsyncGenerator<Place> {
+    for await (const place of this.#parts.files.places(cid)) if (this.#parts.isHeld(place.facts.path)) yield place
+  }
+
+  async #smallFile(cid: CID): Promise<Place | undefined> {
+    for await (const place of this.#places(cid))
+      if (place.facts.cid.equals(cid) && place.index !== 'whole') return place
+    return undefined
+  }
+
+  /** The block that is at a place, or undefined: gone, unavailable, or changed and so withdrawn. */
+  async #blockAt(cid: CID, place: Place): Promise<Uint8Array | undefined> {
+    if (place.index === 'whole') return undefined
+    if (place.index === 'wrapped') {
+      const data = await this.#readOnce(place, 0, Number(place.facts.fingerprint.size))
+      if (data === undefined) return undefined
+      return this.#verified(cid, wrapLeaf(data, hashNameOf(cid)).block, place)
+    }
+    if (cid.code !== RAW) return undefined
+    const { offset, length } = leafRange(Number(place.facts.fingerprint.size), place.index)
+    const bytes = await this.#readOnce(place, offset, length)
+    return bytes === undefined ? undefined : this.#verified(cid, bytes, place)
+  }
+
+  async #leafAt(place: Place, leaf: { index: number; cid: CID }): Promise<Uint8Array | undefined> {
+    const { offset, length } = leafRange(Number(place.facts.fingerprint.size), leaf.index)
+    const bytes = await this.#readOnce(place, offset, length)
+    return bytes === undefined ? undefined : this.#verified(leaf.cid, bytes, place)
+  }
+
+  async #verified(cid: CID, bytes: Uint8Array, place: Place): Promise<Uint8Array | undefined> {
+    try {
+      verify(cid, bytes)
+      return bytes
+    } catch (error) {
+      if (!hasCode(error, 'CORRUPT')) throw error
+      await this.#withdraw(place)
+      return undefined
+    }
+  }
+
+  async *#leavesOf(place: Place, ranges: readonly LeafRange[], signal: AbortSignal): AsyncGenerator<ReadLeaf> {
+    const { facts } = place
+    const size = Number(facts.fingerprint.size)
+    const handle = await openToRead(facts.path)
+    try {
+      for (const { from, to } of ranges) {
+        if (from >= to || to > leafCount(size))
+          throw new PathmeshError(
+            'INVALID_ARGUMENT',
+            `${facts.cid.toString()} has ${leafCount(size)} leaves, not ${to}`
+          )
+        for (let index = from; index < to; index++) {
+          signal.throwIfAborted()
+          const { offset, length } = leafRange(size, index)
+          const bytes = Buffer.allocUnsafeSlow(length)
+          const unchanged = await readUnchanged(handle, facts, bytes, offset)
+          if (!unchanged) await this.#hashAgain(place, index, bytes)
+          yield { index, bytes }
+        }
+      }
+    } finally {
+      await handle.close()
+    }
+  }
+
+  /** A file that looks different may still hold this leaf: only its hash tells. */
+  async #hashAgain(place: Place, index: number, bytes: Uint8Array): Promise<void> {
+    const { cid, fingerprint, path } = place.facts
+    const leaf = await leafAt(cid, index, this.#parts.branches, { size: Number(fingerprint.size) })
+    if (leaf !== undefined && (await this.#verified(leaf.cid, bytes, place)) !== undefined) return
+    throw new PathmeshError('SOURCE_CHANGED', `${path} changed since it was shared: share it again`)
+  }
+
+  async #readOnce({ facts }: Place, offset: number, length: number): Promise<Uint8Array | undefined> {
+    let handle: FileHandle
+    try {
+      handle = await openToRead(facts.path)
+    } catch (error) {
+      if (hasCode(error, 'NOT_FOUND')) return undefined
+      throw error
+    }
+    try {
+      const bytes = Buffer.alloc(length)
+      await readFully(handle, bytes, offset)
+      return bytes
+    } finally {
+      await handle.close()
+    }
+  }
+
+  async #withdraw({ fileId, facts }: Place): Promise<void> {
+    await this.#parts.database.commit([this.#parts.files.remove(fileId)])
+    this.#parts.onWithdrawn(facts)
+  }
+}
+
+/** Reads what is there and says whether the file looked, before and after, as it did when it was hashed. */
+async function readUnchanged(
+  handle: FileHandle,
+  facts: FileFacts,
+  bytes: Uint8Array,
+  offset: number
+): Promise<boolean> {
+  const before = fingerprintOf(await handle.stat({ bigint: true }))
+  const whole = await readFully(handle, bytes, offset)
+  const after = fingerprintOf(await handle.stat({ bigint: true }))
+  return whole && looksUnchanged(facts, before) && looksUnchanged(facts, after)
+}
+
+function looksUnchanged(facts: FileFacts, seen: Fingerprint): boolean {
+  return sameContentStamp(facts.fingerprint, seen)
+}
+
+async function readFully(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<boolean> {
+  let at = 0
+  while (at < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, offset + at)
+    if (bytesRead === 0) {
+      // The file is shorter than it was; what was not read must not be what happened to be in memory.
+      bytes.fill(0, at)
+      return false
+    }
+    at += bytesRead
+  }
+  return true
+}
+
+/** Opens without ever waiting, as a FIFO in the place of the file would make it. NOT_FOUND if it cannot be reached now. */
+async function openToRead(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    const code = errno(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES' || code === 'ENXIO' || code === 'ESTALE') {
+      throw new PathmeshError('NOT_FOUND', `${path} cannot be read at the moment`, { cause: error })
+    }
+    throw error
+  }
+}

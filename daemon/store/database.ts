@@ -1,0 +1,106 @@
+// The level database of a data folder: the only place that opens it, and every table in it. Level holds facts; the bytes
+// of content lie in files. One process at a time: a second is refused.
+
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { AbstractBatchOperation, AbstractSublevel } from 'abstract-level'
+import { Level } from 'level'
+import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { INDEX_BATCH_ROWS } from '../../proto/limits.ts'
+
+type Root = Level<unknown, unknown>
+export type Table<K, V> = AbstractSublevel<Root, string | Buffer | Uint8Array, K, V>
+
+/** A put or a del on some table, so that writes to several tables can be one batch. */
+export type Write = AbstractBatchOperation<Root, unknown, unknown>
+
+export const put = <K, V>(sublevel: Table<K, V>, key: K, value: V): Write => ({ type: 'put', sublevel, key, value })
+export const del = <K, V>(sublevel: Table<K, V>, key: K): Write => ({ type: 'del', sublevel, key })
+
+const BYTES = { keyEncoding: 'view', valueEncoding: 'view' } as const
+const TEXT = { keyEncoding: 'utf8', valueEncoding: 'json' } as const
+
+export class Database {
+  readonly #level: Root
+
+  private constructor(level: Root) {
+    this.#level = level
+  }
+
+  /** Opens `<data>/db`, made if it is missing. IN_USE if another process has it; CORRUPT if level cannot read it. */
+  static async open(data: string): Promise<Database> {
+    await mkdir(data, { recursive: true, mode: 0o700 })
+    const level = new Level<unknown, unknown>(join(data, 'db'))
+    try {
+      await level.open()
+    } catch (error) {
+      const cause = error instanceof Error ? error.cause : undefined
+      if (errno(cause) === 'LEVEL_LOCKED')
+        throw new PathmeshError(
+          'IN_USE',
+          `another daemon runs on ${data}: stop it with \`pathmesh down --data ${data}\`, or choose another folder`,
+          { cause: error }
+        )
+      if (errno(cause) === 'LEVEL_CORRUPTION')
+        throw new PathmeshError('CORRUPT', `the index in ${join(data, 'db')} is damaged`, { cause: error })
+      throw toPathmeshError(cause ?? error, `opening the index in ${data}`)
+    }
+    return new Database(level)
+  }
+
+  /** A table with text keys and JSON values. */
+  table<V>(name: string): Table<string, V> {
+    return this.#level.sublevel<string, V>(name, TEXT)
+  }
+
+  /** A table with binary keys and values. */
+  bytesTable(name: string): Table<Uint8Array, Uint8Array> {
+    return this.#level.sublevel<Uint8Array, Uint8Array>(name, BYTES)
+  }
+
+  /** All of the writes or none, on the disk when it returns. NO_SPACE and IO errors leave the database as it was. */
+  async commit(writes: readonly Write[]): Promise<void> {
+    try {
+      await this.#level.batch([...writes], { sync: true })
+    } catch (error) {
+      throw indexError(error)
+    }
+  }
+
+  /**
+   * Facts that may be written in part, each being true alone: in batches, each on the disk before the next. (A synced write
+   * does not sync what went to an earlier log file, so every batch is synced.)
+   */
+  async commitInParts(writes: AsyncIterable<Write> | Iterable<Write>): Promise<void> {
+    let part: Write[] = []
+    for await (const write of writes) {
+      part.push(write)
+      if (part.length >= INDEX_BATCH_ROWS) {
+        await this.commit(part)
+        part = []
+      }
+    }
+    if (part.length > 0) await this.commit(part)
+  }
+
+  /** Writes that a crash of the machine, not of the process, may lose. */
+  async note(writes: readonly Write[]): Promise<void> {
+    try {
+      await this.#level.batch([...writes], { sync: false })
+    } catch (error) {
+      throw indexError(error)
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#level.close()
+  }
+}
+
+function indexError(error: unknown): PathmeshError {
+  const message = error instanceof Error ? error.message : String(error)
+  // LevelDB reports the system's text, not its number.
+  if (message.includes('No space left'))
+    return new PathmeshError('NO_SPACE', 'the disk of the data folder is full: make room there', { cause: error })
+  return new PathmeshError('IO', `writing the index failed: ${message}`, { cause: error })
+}

@@ -1,0 +1,53 @@
+// Putting files, directories and renames on the disk, so that a power cut after the call finds them there.
+
+import { spawn } from 'node:child_process'
+import { open, rename } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { SYNC_EACH_MAX } from '../../proto/limits.ts'
+import type { FilePool } from './file-pool.ts'
+
+/** Syncs one file or directory. File systems that cannot sync a directory say EINVAL, and are trusted to need none. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } catch (error) {
+    if (errno(error) !== 'EINVAL') throw toPathmeshError(error, `syncing ${path}`)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Renames, and puts both directories' entries on the disk. */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to)
+  await syncPath(dirname(to))
+  if (dirname(from) !== dirname(to)) await syncPath(dirname(from))
+}
+
+/**
+ * Puts a whole tree on the disk. Few files are synced one by one; for many, one syncfs(2) of their file system costs a
+ * hundredth of it: coreutils' `sync -f` calls it. (On Linux it reports write errors since 5.8; elsewhere it is not used.)
+ */
+export async function syncTree(root: string, paths: readonly string[], pool: FilePool): Promise<void> {
+  if (paths.length > SYNC_EACH_MAX && process.platform === 'linux' && (await syncFileSystem(root))) return
+  await pool.sync(paths)
+}
+
+/** False where there is no such command. */
+async function syncFileSystem(path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('sync', ['-f', path], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let said = ''
+    child.stderr.on('data', (data: Buffer) => (said += data.toString().slice(0, 500)))
+    child.on('error', error =>
+      errno(error) === 'ENOENT' ? resolve(false) : reject(toPathmeshError(error, 'running sync'))
+    )
+    child.on('close', code => {
+      if (code === 0) resolve(true)
+      else if (/unrecognized|invalid option/i.test(said)) resolve(false)
+      else reject(new PathmeshError('IO', `syncing the file system of ${path} failed: ${said.trim()}`))
+    })
+  })
+}

@@ -1,0 +1,76 @@
+// The worker threads in which many small files are read and written, so that the main thread stays free to answer.
+
+import { Piscina } from 'piscina'
+import type { Fingerprint } from '../content/fingerprint.ts'
+import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { FILES_IN_A_TASK } from '../../proto/limits.ts'
+import type { CopyTask, Failure, Outcome, ReadAnswer, ReadTask, Stamp, WriteOrder } from './file-worker.ts'
+
+export class FilePool {
+  readonly #pool = new Piscina({
+    filename: new URL('./file-worker.js', import.meta.url).href,
+    minThreads: 0,
+    maxThreads: 2,
+    idleTimeout: 2_000
+  })
+
+  /** Whole small files in one buffer. A file that fails does not fail the others. */
+  read(tasks: readonly ReadTask[]): Promise<ReadAnswer> {
+    return this.#pool.run(tasks, { name: 'read' })
+  }
+
+  /** Writes files that `order.bytes` holds. Rejects with the first failure: NO_SPACE, DENIED, IO. */
+  async write(order: WriteOrder): Promise<void> {
+    const outcomes: Outcome<null>[] = await this.#pool.run(order, { name: 'write' })
+    allOrThrow(outcomes, order.tasks, task => `writing ${task.path}`)
+  }
+
+  /** Copies small files. Rejects with the first failure. */
+  async copy(tasks: readonly CopyTask[]): Promise<void> {
+    const outcomes: Outcome<null>[] = await this.#pool.run(tasks, { name: 'copy' })
+    allOrThrow(outcomes, tasks, task => `copying to ${task.to}`)
+  }
+
+  /** Fingerprints in the order of the paths. Rejects with the first failure. */
+  async look(paths: readonly string[]): Promise<Fingerprint[]> {
+    const fingerprints: Fingerprint[] = []
+    for (let at = 0; at < paths.length; at += FILES_IN_A_TASK) {
+      const some = paths.slice(at, at + FILES_IN_A_TASK)
+      const outcomes: Outcome<Stamp>[] = await this.#pool.run(some, { name: 'look' })
+      fingerprints.push(...allOrThrow(outcomes, some, path => path).map(toFingerprint))
+    }
+    return fingerprints
+  }
+
+  /** Puts files or directories on the disk, several at a time. Rejects with the first failure: never acknowledge then. */
+  async sync(paths: readonly string[]): Promise<void> {
+    const parts: string[][] = []
+    for (let at = 0; at < paths.length; at += FILES_IN_A_TASK) parts.push(paths.slice(at, at + FILES_IN_A_TASK))
+    await Promise.all(
+      parts.map(async some => {
+        const outcomes: Outcome<null>[] = await this.#pool.run(some, { name: 'sync' })
+        allOrThrow(outcomes, some, path => `syncing ${path}`)
+      })
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+}
+
+export function toFingerprint([dev, ino, size, mtimeNs, ctimeNs]: Stamp): Fingerprint {
+  return { dev, ino, size, mtimeNs, ctimeNs }
+}
+
+function allOrThrow<T, V>(outcomes: readonly Outcome<V>[], tasks: readonly T[], doing: (task: T) => string): V[] {
+  return outcomes.map((outcome, i) => {
+    if (outcome.ok) return outcome.value
+    const task = tasks[i]
+    throw fromFailure(outcome.failure, task === undefined ? 'a file' : doing(task))
+  })
+}
+
+function fromFailure(failure: Failure, doing: string): PathmeshError {
+  return toPathmeshError(Object.assign(new Error(failure.message), { code: failure.code }), doing)
+}

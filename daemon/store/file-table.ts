@@ -1,0 +1,191 @@
+// Where blocks lie: every file that is served, its fingerprint, and which leaf is at which place of which file. A row says
+// what was true when the file was hashed; whoever reads must compare the fingerprint. Rows of dead files are skipped.
+
+import { CID } from 'multiformats/cid'
+import { type Fingerprint, sameContentStamp, sameFile } from '../content/fingerprint.ts'
+import type { Database, Table, Write } from './database.ts'
+import { del, put } from './database.ts'
+
+/** `in-place`: somebody else's file, served from where it lies. `managed`: ours, read-only, below `content/`. */
+export type FileClass = 'in-place' | 'managed'
+
+export interface FileFacts {
+  readonly path: string
+  readonly fingerprint: Fingerprint
+  /** The file's own root. */
+  readonly cid: CID
+  /** Bytes of the whole DAG, which a directory's link records. */
+  readonly tsize: number
+  readonly executable: boolean
+  /** When hashing began, in milliseconds since the epoch. */
+  readonly stampedAt: number
+  readonly class: FileClass
+}
+
+/** A file that holds a block: as its leaf number `index`, as the whole file, or wrapped with its mode in one block. */
+export interface Place {
+  readonly fileId: number
+  readonly facts: FileFacts
+  readonly index: number | 'whole' | 'wrapped'
+}
+
+export interface Found {
+  readonly facts: readonly (FileFacts | undefined)[]
+  readonly stale: readonly Write[]
+}
+
+interface FileRow {
+  readonly path: string
+  readonly fingerprint: readonly [dev: string, ino: string, size: string, mtimeNs: string, ctimeNs: string]
+  readonly cid: string
+  readonly tsize: number
+  readonly executable: boolean
+  readonly stampedAt: number
+  readonly class: FileClass
+}
+
+const ID_BYTES = 6
+const IDS_RESERVED = 4096
+const WHOLE = 0xffff_ffff
+const WRAPPED = 0xffff_fffe
+/** A change within the clock's tick of the file system would not show in the times: hash again when they are that fresh. */
+const SETTLED_MS = 20
+
+export class FileTable {
+  readonly #files: Table<string, FileRow>
+  readonly #paths: Table<string, string>
+  readonly #inodes: Table<string, string>
+  readonly #places: Table<Uint8Array, Uint8Array>
+  readonly #counter: Table<string, number>
+  #nextId = 0
+  #reserved = 0
+
+  constructor(database: Database) {
+    this.#files = database.table<FileRow>('files')
+    this.#paths = database.table<string>('paths')
+    this.#inodes = database.table<string>('inodes')
+    this.#places = database.bytesTable('places')
+    this.#counter = database.table<number>('counters')
+  }
+
+  async open(): Promise<void> {
+    this.#nextId = this.#reserved = (await this.#counter.get('files')) ?? 1
+  }
+
+  /**
+   * What is known of in-place files at these paths with these fingerprints, undefined where they must be hashed; and the
+   * writes that forget what is no longer true of them. A file that was renamed is found by its inode.
+   */
+  async findUnchanged(files: readonly { readonly path: string; readonly fingerprint: Fingerprint }[]): Promise<Found> {
+    const byPath = await this.#paths.getMany(files.map(file => file.path))
+    const missing = files.flatMap((file, i) =>
+      byPath[i] === undefined ? [{ i, key: inodeKey(file.fingerprint) }] : []
+    )
+    const byInode = await this.#inodes.getMany(missing.map(({ key }) => key))
+    missing.forEach(({ i }, n) => (byPath[i] = byInode[n]))
+    const known = byPath.flatMap((id, i) => (id === undefined ? [] : [{ i, id }]))
+    const rows = await this.#files.getMany(known.map(({ id }) => id))
+    const facts = new Array<FileFacts | undefined>(files.length).fill(undefined)
+    const stale: Write[] = []
+    known.forEach(({ i, id }, n) => {
+      const [file, row] = [files[i], rows[n]]
+      if (file === undefined || row === undefined) return
+      const known = fromRow(row)
+      if (isSame(known, file.fingerprint) && isSettled(known)) facts[i] = known
+      else if (known.path === file.path && !sameContentStamp(known.fingerprint, file.fingerprint))
+        stale.push(del(this.#files, id))
+    })
+    return { facts, stale }
+  }
+
+  /** The writes that make a file known, with its leaves: concatenated 32-byte digests, of a multihash with this prefix. */
+  *add(facts: FileFacts, leaves: Uint8Array, wrapped: boolean): Generator<Write> {
+    const id = this.#nextId++
+    if (id >= this.#reserved) yield put(this.#counter, 'files', (this.#reserved = id + IDS_RESERVED))
+    const key = idText(id)
+    yield put(this.#files, key, toRow(facts))
+    if (facts.class === 'in-place') {
+      yield put(this.#paths, facts.path, key)
+      yield put(this.#inodes, inodeKey(facts.fingerprint), key)
+    }
+    const prefix = facts.cid.multihash.bytes.subarray(0, 2)
+    if (wrapped || leaves.length > 32)
+      yield put(this.#places, placeKey(facts.cid.multihash.bytes, id), indexBytes(wrapped ? WRAPPED : WHOLE))
+    if (wrapped) return
+    for (let at = 0, index = 0; at < leaves.length; at += 32, index++) {
+      const multihash = new Uint8Array(34)
+      multihash.set(prefix)
+      multihash.set(leaves.subarray(at, at + 32), 2)
+      yield put(this.#places, placeKey(multihash, id), indexBytes(index))
+    }
+  }
+
+  /** Living files that hold this block, the newest first. */
+  async *places(cid: CID): AsyncGenerator<Place> {
+    const multihash = cid.multihash.bytes
+    for await (const [key, value] of this.#places.iterator({
+      gte: placeKey(multihash, 0),
+      lt: placeKey(multihash, 2 ** (8 * ID_BYTES) - 1),
+      reverse: true
+    })) {
+      const fileId = Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(key.length - ID_BYTES, ID_BYTES)
+      const row = await this.#files.get(idText(fileId))
+      if (row === undefined) await this.#places.del(key)
+      else yield { fileId, facts: fromRow(row), index: readIndex(value) }
+    }
+  }
+
+  /** The write that makes a file unknown. Its other rows are skipped from then on. */
+  remove(fileId: number): Write {
+    return del(this.#files, idText(fileId))
+  }
+}
+
+const isSame = (facts: FileFacts, seen: Fingerprint): boolean => sameFile(facts.fingerprint, seen)
+
+function isSettled({ fingerprint, stampedAt }: FileFacts): boolean {
+  return (
+    Number(fingerprint.mtimeNs / 1_000_000n) + SETTLED_MS < stampedAt &&
+    Number(fingerprint.ctimeNs / 1_000_000n) + SETTLED_MS < stampedAt
+  )
+}
+
+const inodeKey = ({ dev, ino }: Fingerprint): string => `${dev}:${ino}`
+const idText = (id: number): string => id.toString(16).padStart(2 * ID_BYTES, '0')
+
+function placeKey(multihash: Uint8Array, fileId: number): Uint8Array {
+  const key = Buffer.alloc(multihash.length + ID_BYTES)
+  key.set(multihash)
+  key.writeUIntBE(fileId, multihash.length, ID_BYTES)
+  return key
+}
+
+function indexBytes(index: number): Uint8Array {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(index)
+  return bytes
+}
+
+function readIndex(value: Uint8Array): Place['index'] {
+  const index = new DataView(value.buffer, value.byteOffset, 4).getUint32(0)
+  return index === WHOLE ? 'whole' : index === WRAPPED ? 'wrapped' : index
+}
+
+function toRow({ fingerprint: f, cid, ...facts }: FileFacts): FileRow {
+  return {
+    ...facts,
+    cid: cid.toString(),
+    fingerprint: [String(f.dev), String(f.ino), String(f.size), String(f.mtimeNs), String(f.ctimeNs)]
+  }
+}
+
+function fromRow({ fingerprint: [dev, ino, size, mtimeNs, ctimeNs], cid, ...row }: FileRow): FileFacts {
+  const fingerprint = {
+    dev: BigInt(dev),
+    ino: BigInt(ino),
+    size: BigInt(size),
+    mtimeNs: BigInt(mtimeNs),
+    ctimeNs: BigInt(ctimeNs)
+  }
+  return { ...row, cid: CID.parse(cid), fingerprint }
+}

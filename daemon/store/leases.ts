@@ -1,0 +1,65 @@
+// Who uses which bytes: a path that was handed out stays while its program's session lives, or for days when a command
+// was given it. Refuses nothing itself: whoever removes asks here first.
+
+import type { CID } from 'multiformats/cid'
+import type { Clock } from '../clock.ts'
+import type { Random } from '../random.ts'
+import { COMMAND_LEASE_MS } from '../../proto/limits.ts'
+import { type Database, put, type Table } from './database.ts'
+
+interface Lease {
+  readonly root: string
+  readonly session: string
+}
+
+export class Leases {
+  readonly #database: Database
+  readonly #until: Table<string, number>
+  readonly #clock: Clock
+  readonly #newId: () => string
+  readonly #sessions = new Set<string>()
+  readonly #leases = new Map<string, Lease>()
+
+  constructor(database: Database, clock: Clock, random: Random) {
+    this.#database = database
+    this.#until = database.table<number>('leases')
+    this.#clock = clock
+    this.#newId = () => Array.from({ length: 4 }, () => Math.floor(random() * 2 ** 32).toString(36)).join('-')
+  }
+
+  /** A program that is connected; what it is given stays until `closeSession`. */
+  openSession(): string {
+    const session = this.#newId()
+    this.#sessions.add(session)
+    return session
+  }
+
+  closeSession(session: string): void {
+    this.#sessions.delete(session)
+    for (const [id, lease] of this.#leases) if (lease.session === session) this.#leases.delete(id)
+  }
+
+  /** A lease for a session, by its id; undefined if there is no such session any more. */
+  take(root: CID, session: string): string | undefined {
+    if (!this.#sessions.has(session)) return undefined
+    const id = this.#newId()
+    this.#leases.set(id, { root: root.toString(), session })
+    return id
+  }
+
+  /** For a command, which is gone before its user looks at the path. */
+  async takeForDays(root: CID): Promise<void> {
+    await this.#database.note([put(this.#until, root.toString(), this.#clock.now() + COMMAND_LEASE_MS)])
+  }
+
+  release(id: string): void {
+    this.#leases.delete(id)
+  }
+
+  /** Whether a connected program reads it now. */
+  isRead(root: CID): boolean {
+    const text = root.toString()
+    for (const lease of this.#leases.values()) if (lease.root === text) return true
+    return false
+  }
+}

@@ -1,0 +1,333 @@
+// What lies on this node, and the order in which it comes to lie there: noted as partial, written, synced, renamed into
+// `content/`, indexed, and at last held. Refuses to hold what it has not got whole, and to remove what somebody reads.
+//
+//   (nothing) ── startPartial ──> partial ── finish: sync, rename, index ──> held ── drop ──> trash ──> (nothing)
+//                                    └────────────── a start after a crash ──────┘ (moved back; `finish` is done again)
+
+import { chmod, mkdir, rename, stat, statfs } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { CID } from 'multiformats/cid'
+import type { Branches } from '../content/branches.ts'
+import { leaves } from '../content/leaves.ts'
+import { DAG_PB } from '../content/multihash.ts'
+import { type WalkedEntry, walkTree } from '../content/walk.ts'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
+import type { Random } from '../random.ts'
+import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { DISK_RESERVE_BYTES, FILES_IN_A_TASK } from '../../proto/limits.ts'
+import { bootId } from './boot.ts'
+import { BranchTable } from './branch-table.ts'
+import { ContentReader } from './content-reader.ts'
+import { Database, del, put, type Table, type Write } from './database.ts'
+import { Disposal, removeTree } from './disposal.ts'
+import { renameDurably, syncTree } from './durable.ts'
+import { FilePool } from './file-pool.ts'
+import { FileTable } from './file-table.ts'
+import { type Holding, HoldingTable } from './holding-table.ts'
+import { Leases } from './leases.ts'
+import { Ledger } from './ledger.ts'
+import { PartialTree } from './partial-tree.ts'
+
+export interface StoreComponents {
+  readonly data: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** What a transfer knows when it begins to write. */
+export interface PartialOptions {
+  /** What the file or directory is to be called; a person and a loader go by it. */
+  readonly basename: string
+}
+
+export interface Usage {
+  readonly roots: number
+  readonly inPlaceBytes: number
+  readonly storedBytes: number
+  readonly partialBytes: number
+  readonly freeBytes: number
+}
+
+interface PartialRow {
+  readonly basename: string
+  readonly boot: string
+  readonly bytes: number
+}
+
+export class Store {
+  readonly data: string
+  readonly database: Database
+  readonly branches: BranchTable
+  readonly files: FileTable
+  readonly holdings: HoldingTable
+  readonly leases: Leases
+  readonly reader: ContentReader
+  readonly pool = new FilePool()
+  /** Every branch that is here, wrapped leaves included. */
+  readonly blocks: Branches = { get: cid => this.reader.block(cid) }
+  readonly #disposal: Disposal
+  readonly #partials: Table<string, PartialRow>
+  readonly #ledgers: Table<Uint8Array, Uint8Array>
+  readonly #log: Log
+  readonly #boot = bootId()
+
+  private constructor(database: Database, { data, clock, random, log }: StoreComponents) {
+    this.data = data
+    this.database = database
+    this.#log = log
+    this.branches = new BranchTable(database)
+    this.files = new FileTable(database)
+    this.holdings = new HoldingTable(database)
+    this.leases = new Leases(database, clock, random)
+    this.#disposal = new Disposal(database, data)
+    this.#partials = database.table<PartialRow>('partials')
+    this.#ledgers = database.bytesTable('ledgers')
+    this.reader = new ContentReader({
+      database,
+      branches: this.branches,
+      files: this.files,
+      pool: this.pool,
+      isHeld: path => this.holdings.covers(path),
+      onWithdrawn: facts =>
+        log.warn('file withdrawn: it changed since it was shared', { path: facts.path, cid: facts.cid.toString() })
+    })
+  }
+
+  /** Opens the data folder and finishes or undoes what a crash interrupted. IN_USE if another daemon has it. */
+  static async open(components: StoreComponents): Promise<Store> {
+    const { data } = components
+    await mkdir(data, { recursive: true, mode: 0o700 })
+    await chmod(data, 0o700)
+    const store = new Store(await Database.open(data), components)
+    await Promise.all([
+      mkdir(join(data, 'content'), { recursive: true }),
+      mkdir(join(data, 'partial'), { recursive: true })
+    ])
+    await store.files.open()
+    await store.holdings.open()
+    await store.#disposal.open()
+    await store.#recover()
+    return store
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close()
+    await this.database.close()
+  }
+
+  // --- what is here ------------------------------------------------------------------------------------------------
+
+  /** A holding of `root` that can be reached now; one whose path is missing is unavailable, not gone. */
+  async findHolding(root: CID): Promise<Holding | undefined> {
+    for (const holding of this.holdings.of(root)) {
+      const stats = await stat(holding.path).catch((error: unknown) => {
+        const code = errno(error)
+        if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return undefined
+        throw toPathmeshError(error, `looking at ${holding.path}`)
+      })
+      if (stats !== undefined && stats.isDirectory() === (holding.kind === 'directory')) return holding
+    }
+    return undefined
+  }
+
+  async usage(): Promise<Usage> {
+    let [inPlaceBytes, storedBytes, partialBytes] = [0, 0, 0]
+    for (const holding of this.holdings.all()) {
+      if (holding.class === 'managed') storedBytes += holding.size
+      else inPlaceBytes += holding.size
+    }
+    for await (const row of this.#partials.values()) partialBytes += row.bytes
+    return { roots: this.holdings.size, inPlaceBytes, storedBytes, partialBytes, freeBytes: await this.freeBytes() }
+  }
+
+  /** Bytes that can still be written to the data folder. */
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.data)
+    return Math.max(0, bavail * bsize - DISK_RESERVE_BYTES)
+  }
+
+  /** NO_SPACE unless `bytes` can be written and the index still has room. */
+  async needSpace(bytes: number): Promise<void> {
+    const free = await this.freeBytes()
+    if (bytes > free || free === 0) {
+      throw new PathmeshError(
+        'NO_SPACE',
+        `${bytes} bytes are needed in ${this.data}, and ${free} are free: make room and run it again`,
+        { details: { needed: bytes, free } }
+      )
+    }
+  }
+
+  // --- fetched content ---------------------------------------------------------------------------------------------
+
+  /** Where a root is put together; one that was begun before is gone on with, under the name it had. */
+  async startPartial(root: CID, { basename }: PartialOptions): Promise<PartialTree> {
+    const key = root.toString()
+    const row = (await this.#partials.get(key)) ?? { basename: safeBasename(basename, key), boot: this.#boot, bytes: 0 }
+    const ledger = new Ledger(await this.#ledgers.get(root.bytes))
+    const folder = this.#partialFolder(root)
+    await this.database.commit([put(this.#partials, key, { ...row, boot: this.#boot })])
+    await mkdir(folder, { recursive: true })
+    return new PartialTree(root, join(folder, row.basename), ledger, {
+      pool: this.pool,
+      suspect: row.boot !== this.#boot,
+      bytes: row.bytes,
+      note: async (bits, bytes) =>
+        this.database.note([
+          put(this.#ledgers, root.bytes, bits.toBytes()),
+          put(this.#partials, key, { ...row, boot: this.#boot, bytes })
+        ])
+    })
+  }
+
+  /**
+   * Makes a partial root, all of whose leaves have been written, into content that is held. The order is: files and
+   * directories synced, renamed, made read-only, indexed, and last the row that says so.
+   */
+  async finish(partial: PartialTree, size: number, signal?: AbortSignal): Promise<Holding> {
+    const { root } = partial
+    const entries: WalkedEntry[] = []
+    for await (const entry of walkTree(root, this.branches, { signal, size })) entries.push(entry)
+    for (const { kind, path, target } of entries)
+      if (kind === 'symlink' && target !== undefined) await partial.makeLink(path, target)
+    await partial.close()
+    const folder = this.#partialFolder(root)
+    const directories = entries.filter(entry => entry.kind === 'directory').map(entry => entry.path)
+    const files = entries.filter(entry => entry.kind === 'file')
+    await syncTree(
+      folder,
+      [...files, ...directories.map(path => ({ path })).reverse()].map(({ path }) => partial.at(path)).concat(folder),
+      this.pool
+    )
+    signal?.throwIfAborted()
+
+    const target = this.#contentFolder(root)
+    await removeTree(target)
+    await renameDurably(folder, target)
+    const path = join(target, partial.basename)
+    const at = (sub: string) => (sub === '' ? path : join(path, sub))
+    for (const directory of directories.reverse()) await chmod(at(directory), 0o555)
+    await this.database.commitInParts(this.#indexManaged(files, at))
+
+    const [top] = entries
+    const total = files.reduce((sum, file) => sum + file.size, 0)
+    const holding: Holding = {
+      root,
+      kind: top?.kind === 'directory' ? 'directory' : 'file',
+      size: total,
+      entries: entries.length,
+      class: 'managed',
+      path
+    }
+    await this.database.commit([
+      this.holdings.put(holding),
+      del(this.#partials, root.toString()),
+      del(this.#ledgers, root.bytes)
+    ])
+    this.holdings.remember(holding)
+    return holding
+  }
+
+  /** Bytes of a root that an unfinished transfer has written. */
+  async partialBytes(root: CID): Promise<number> {
+    return (await this.#partials.get(root.toString()))?.bytes ?? 0
+  }
+
+  /** Forgets a transfer and what it wrote: so many bytes. Undefined if there is none. */
+  async discardPartial(root: CID): Promise<number | undefined> {
+    const row = await this.#partials.get(root.toString())
+    if (row === undefined) return undefined
+    const { done } = await this.#disposal.dispose(this.#partialFolder(root), [
+      del(this.#partials, root.toString()),
+      del(this.#ledgers, root.bytes)
+    ])
+    await done
+    return row.bytes
+  }
+
+  /**
+   * Takes a root out: a managed one is deleted, an in-place one is served no more (its files are not touched). What was
+   * known of its files stays known, so that sharing them again need not read them, but only what is held is served.
+   * IN_USE while a connected program reads it.
+   */
+  async remove(holding: Holding, also: readonly Write[] = []): Promise<void> {
+    if (this.leases.isRead(holding.root))
+      throw new PathmeshError('IN_USE', `a program reads ${holding.path}: it is kept until that releases it`)
+    const writes = [...also, this.holdings.delete(holding)]
+    if (holding.class === 'managed') {
+      const { done } = await this.#disposal.dispose(dirname(holding.path), writes)
+      this.holdings.forget(holding)
+      done.catch((error: unknown) =>
+        this.#log.error('removal failed; it is tried again at the next start', { path: holding.path, error })
+      )
+    } else {
+      await this.database.commit(writes)
+      this.holdings.forget(holding)
+    }
+  }
+
+  async *#indexManaged(files: readonly WalkedEntry[], at: (path: string) => string): AsyncGenerator<Write> {
+    for (let start = 0; start < files.length; start += FILES_IN_A_TASK) {
+      const some = files.slice(start, start + FILES_IN_A_TASK)
+      const fingerprints = await this.pool.look(some.map(file => at(file.path)))
+      for (const [i, file] of some.entries()) {
+        const fingerprint = fingerprints[i]
+        if (fingerprint === undefined) continue
+        const wrapped = file.inline !== undefined
+        const facts = {
+          path: at(file.path),
+          fingerprint,
+          cid: file.cid,
+          tsize: 0,
+          executable: file.executable,
+          stampedAt: 0,
+          class: 'managed' as const
+        }
+        yield* this.files.add(facts, wrapped ? new Uint8Array(0) : await this.#digests(file), wrapped)
+        // The block of a wrapped leaf is made from the file from now on.
+        if (wrapped) yield this.branches.delete(file.cid)
+      }
+    }
+  }
+
+  async #digests(file: WalkedEntry): Promise<Uint8Array> {
+    if (file.cid.code !== DAG_PB) return file.cid.multihash.digest
+    const digests: Uint8Array[] = []
+    for await (const leaf of leaves(file.cid, this.branches)) digests.push(leaf.cid.multihash.digest)
+    return Buffer.concat(digests)
+  }
+
+  /** A crash between the rename and the last row leaves content that nobody knows: it is partial again, and finished on demand. */
+  async #recover(): Promise<void> {
+    for await (const key of this.#partials.keys()) {
+      const root = CID.parse(key)
+      if (this.holdings.of(root).some(holding => holding.class === 'managed')) continue
+      try {
+        await rename(this.#contentFolder(root), this.#partialFolder(root))
+      } catch (error) {
+        if (errno(error) !== 'ENOENT') throw toPathmeshError(error, `going on with ${key}`)
+      }
+    }
+  }
+
+  #partialFolder(root: CID): string {
+    return join(this.data, 'partial', root.toString())
+  }
+
+  #contentFolder(root: CID): string {
+    return join(this.data, 'content', root.toString())
+  }
+}
+
+/** A name that every file system takes; the root's own where the given one cannot be used. */
+function safeBasename(basename: string, root: string): string {
+  const usable =
+    basename !== '' &&
+    basename !== '.' &&
+    basename !== '..' &&
+    !/[/\0]/.test(basename) &&
+    Buffer.byteLength(basename) <= 255
+  return usable ? basename : root
+}

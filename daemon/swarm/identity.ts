@@ -1,0 +1,77 @@
+// This node's Ed25519 key, which is its name in the mesh: made once, kept in `identity.key`, used to sign.
+// Refuses a key file that others can read, or that is damaged: a new key would be another node.
+
+import { join } from 'node:path'
+import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import type { Ed25519PrivateKey } from '@libp2p/interface'
+import { peerIdFromPrivateKey } from '@libp2p/peer-id'
+import { PathmeshError } from '../../proto/errors.ts'
+import { parsePeerId, peerIdText } from './peer-id.ts'
+import { readPrivateFile, writePrivateFile } from './private-file.ts'
+
+/** What only this folder looks into. */
+export interface OpaqueKey {
+  readonly type: 'Ed25519'
+}
+
+export interface Identity {
+  readonly peerId: string
+  readonly privateKey: OpaqueKey
+  /** The raw 32 bytes. */
+  readonly publicKey: Uint8Array
+  sign(bytes: Uint8Array): Promise<Uint8Array>
+}
+
+/** The same, as this folder sees it. */
+export interface NodeIdentity extends Identity {
+  readonly privateKey: Ed25519PrivateKey
+}
+
+/** The key in `folder`, made if absent. DENIED if others can read it, CORRUPT if it is not a key. */
+export async function loadIdentity(folder: string): Promise<NodeIdentity> {
+  const path = join(folder, 'identity.key')
+  const bytes = await readPrivateFile(path)
+  if (bytes !== null) return identityOf(parseKey(bytes, path))
+  const key = await generateKeyPair('Ed25519')
+  await writePrivateFile(path, privateKeyToProtobuf(key))
+  return identityOf(key)
+}
+
+/** Whether `peerId`, whose text holds its public key, made `signature` over `message`. False for a text that is none. */
+export async function verifyPeerSignature(
+  peerId: string,
+  message: Uint8Array,
+  signature: Uint8Array
+): Promise<boolean> {
+  if (signature.byteLength !== 64) return false
+  try {
+    return await parsePeerId(peerId).publicKey.verify(message, signature)
+  } catch (error) {
+    if (error instanceof PathmeshError) return false
+    throw error
+  }
+}
+
+function parseKey(bytes: Uint8Array, path: string): Ed25519PrivateKey {
+  let cause: unknown
+  try {
+    const key = privateKeyFromProtobuf(bytes)
+    if (key.type === 'Ed25519') return key
+  } catch (error) {
+    cause = error
+  }
+  throw new PathmeshError(
+    'CORRUPT',
+    `${path} is not an Ed25519 key: restore it from a backup, or move it away to become a new node`,
+    { cause }
+  )
+}
+
+function identityOf(privateKey: Ed25519PrivateKey): NodeIdentity {
+  return {
+    peerId: peerIdText(peerIdFromPrivateKey(privateKey)),
+    privateKey,
+    publicKey: privateKey.publicKey.raw,
+    sign: async bytes => await privateKey.sign(bytes)
+  }
+}

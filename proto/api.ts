@@ -1,0 +1,251 @@
+// The local API: every route's request, response and event, as schemas. The daemon validates with them and serves them as
+// OpenAPI 3.1; the client takes their types alone, so it loads no zod. Paths are absolute; sizes are bytes; times are
+// milliseconds since the epoch unless a name says otherwise.
+
+import { z } from '@hono/zod-openapi'
+import { META_BYTES_MAX, REF_BYTES_MAX } from './limits.ts'
+
+const size = z.int().nonnegative()
+const time = z.int().nonnegative()
+const peerId = z.string().min(1).max(128).describe('a libp2p PeerId, as a base36 CID')
+const cid = z.string().min(1).max(128).describe('a CIDv1')
+const refText = z.string().min(1).max(REF_BYTES_MAX).describe('WORK[@NODE]/PATH, pathmesh://… or ipfs://…')
+const version = z.string().min(1).max(128).describe('a sequence number or a root CID')
+const absolutePath = z.string().startsWith('/').max(4096)
+const duration = z.int().positive().max(Number.MAX_SAFE_INTEGER)
+
+export const Kind = z.enum(['file', 'directory', 'symlink'])
+
+/** A file as the client sees it, so that the daemon can tell whether it sees the same one (containers, mounts). */
+export const Seen = z.object({
+  dev: z.string().regex(/^\d+$/),
+  ino: z.string().regex(/^\d+$/)
+})
+
+export const Meta = z
+  .record(z.string(), z.json())
+  .refine(
+    meta => Buffer.byteLength(JSON.stringify(meta)) <= META_BYTES_MAX,
+    `meta is more than ${META_BYTES_MAX} bytes of JSON`
+  )
+
+// --- the node ------------------------------------------------------------------------------------------------------
+
+export const Transfer = z.object({
+  root: cid,
+  name: z.string().nullable(),
+  state: z.enum(['resolving', 'structure', 'transferring', 'waiting', 'materialising', 'done', 'failed']),
+  why: z.string().nullable().describe('what it waits for'),
+  bytesDone: size,
+  bytesTotal: size.nullable(),
+  filesDone: size,
+  filesTotal: size.nullable(),
+  bytesPerSecond: size,
+  providers: z.array(z.object({ peerId, bytes: size }))
+})
+
+export const Status = z.object({
+  peerId,
+  name: z.string(),
+  meshId: z.string(),
+  addresses: z.array(z.string()),
+  version: z.string(),
+  uptimeSeconds: z.number().nonnegative(),
+  synced: z.boolean().describe('whether this node has asked at least one peer, or has none to ask'),
+  peers: size,
+  names: size,
+  storage: z.object({
+    roots: size,
+    inPlaceBytes: size,
+    storedBytes: size,
+    partialBytes: size,
+    freeBytes: size
+  }),
+  transfers: z.array(Transfer)
+})
+
+export const Invite = z.object({ invite: z.string(), expires: time.nullable() })
+
+export const Peer = z.object({
+  peerId,
+  name: z.string().nullable(),
+  addresses: z.array(z.string()),
+  connected: z.boolean(),
+  lane: z.enum(['stream']).nullable().describe('how bulk bytes travel, once some did'),
+  latencyMs: z.number().nonnegative().nullable(),
+  bytesIn: size,
+  bytesOut: size
+})
+
+// --- names and content ---------------------------------------------------------------------------------------------
+
+export const Name = z.object({
+  url: z.string(),
+  work: z.string(),
+  path: z.string(),
+  kind: Kind,
+  cid,
+  size,
+  seq: size,
+  origin: peerId,
+  modified: time,
+  local: z.boolean().describe('whether the bytes are here, whole')
+})
+
+/** One entry of a reference: a share, or what lies at a path inside it. */
+export const Stat = Name.extend({
+  seq: size.nullable().describe('null for ipfs:// references'),
+  origin: peerId.nullable(),
+  root: cid.describe('the share that `cid` lies in, or `cid` itself'),
+  sub: z.string().describe('the path inside `root`, empty for the share itself'),
+  executable: z.boolean(),
+  target: z.string().nullable().describe("a symbolic link's target"),
+  meta: Meta.nullable(),
+  copies: size.describe('connected nodes that hold all of it, this one included'),
+  providers: z.array(peerId)
+})
+
+export const Entry = z.object({
+  name: z.string(),
+  kind: Kind,
+  cid,
+  size: size.nullable().describe('null for directories'),
+  executable: z.boolean(),
+  target: z.string().nullable()
+})
+
+export const Shared = z.object({
+  url: z.string(),
+  cid,
+  kind: Kind,
+  size,
+  seq: size,
+  origin: peerId,
+  kept: z.boolean().describe('whether this version survives a change of the file'),
+  copies: size
+})
+
+export const ShareRequest = z.object({
+  path: absolutePath,
+  seen: Seen.optional(),
+  as: z.string().min(1).max(REF_BYTES_MAX).optional().describe('WORK/PATH; by default <node>/<basename>'),
+  exclude: z.array(z.string().max(4096)).max(1000).optional(),
+  dereference: z.boolean().optional(),
+  hash: z.enum(['blake3', 'sha2-256']).optional(),
+  meta: Meta.optional()
+})
+
+export const GetRequest = z.object({
+  ref: refText,
+  version: version.optional(),
+  to: absolutePath.optional().describe('where to write it; by default it stays in the store'),
+  seenParent: Seen.optional().describe('the directory that `to` lies in'),
+  cwd: absolutePath.optional().describe("the caller's working directory, which is never replaced"),
+  overwrite: z.boolean().optional(),
+  providers: z.array(peerId).max(32).optional().describe('peers to ask first'),
+  lease: z.string().max(64).optional().describe('a session: the path stays until it ends; without one, for 7 days'),
+  stallMs: duration.optional(),
+  timeoutMs: duration.optional()
+})
+
+export const Progress = z.object({
+  event: z.literal('progress'),
+  phase: z.enum([
+    'scanning',
+    'hashing',
+    'indexing',
+    'resolving',
+    'structure',
+    'transferring',
+    'waiting',
+    'materialising',
+    'copying'
+  ]),
+  bytes: size,
+  total: size.nullable(),
+  files: size,
+  filesTotal: size.nullable(),
+  bytesPerSecond: size,
+  why: z.string().nullable()
+})
+
+export const Got = z.object({
+  event: z.literal('done'),
+  path: absolutePath,
+  kind: Kind,
+  cid,
+  root: cid,
+  seq: size.nullable(),
+  origin: peerId.nullable(),
+  meta: Meta.nullable(),
+  modified: time.nullable().optional(),
+  size,
+  bytesFetched: size,
+  seconds: z.number().nonnegative(),
+  lease: z.string().nullable(),
+  providers: z.array(z.object({ peerId, bytes: size }))
+})
+
+export const ShareDone = Shared.extend({
+  event: z.literal('done'),
+  work: z.string(),
+  path: z.string(),
+  modified: time,
+  meta: Meta.nullable().optional(),
+  unchanged: z.boolean()
+})
+
+export const ProblemBody = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  retryable: z.boolean(),
+  details: z.record(z.string(), z.unknown()).optional()
+})
+
+/** How a stream of events ends when it fails after its first line. */
+export const Failed = z.object({ event: z.literal('error'), error: ProblemBody })
+
+export const ShareEvent = z.discriminatedUnion('event', [Progress, ShareDone, Failed])
+export const GetEvent = z.discriminatedUnion('event', [Progress, Got, Failed])
+
+export const RefQuery = z.object({ ref: refText, version: version.optional() })
+export const NamesQuery = z.object({ prefix: z.string().max(REF_BYTES_MAX).optional() })
+export const ExistsQuery = RefQuery.extend({ where: z.enum(['anywhere', 'local', 'remote']).optional() })
+export const Exists = z.object({ exists: z.boolean() })
+
+export const RefRequest = z.object({ ref: refText, version: version.optional() })
+export const Unshared = z.object({ url: z.string(), seq: size })
+export const Dropped = z.object({ roots: size, files: size, bytes: size })
+
+export const WorkRequest = z.object({ name: z.string().min(1).max(REF_BYTES_MAX) })
+export const WorkFolder = z.object({ work: z.string(), origin: peerId, folder: absolutePath })
+
+/** The first line of a session; later lines are empty objects. Leases taken in its name end when its connection does. */
+export const SessionLine = z.object({ session: z.string().optional() })
+export const ReleaseRequest = z.object({ lease: z.string().max(64) })
+export const Done = z.object({ done: z.literal(true) })
+
+export type Status = z.infer<typeof Status>
+export type Transfer = z.infer<typeof Transfer>
+export type Invite = z.infer<typeof Invite>
+export type Peer = z.infer<typeof Peer>
+export type Kind = z.infer<typeof Kind>
+export type Meta = z.infer<typeof Meta>
+export type Seen = z.infer<typeof Seen>
+export type Name = z.infer<typeof Name>
+export type Stat = z.infer<typeof Stat>
+export type Entry = z.infer<typeof Entry>
+export type Shared = z.infer<typeof Shared>
+export type ShareRequest = z.infer<typeof ShareRequest>
+export type GetRequest = z.infer<typeof GetRequest>
+export type Progress = z.infer<typeof Progress>
+export type Got = z.infer<typeof Got>
+export type ShareDone = z.infer<typeof ShareDone>
+export type ShareEvent = z.infer<typeof ShareEvent>
+export type GetEvent = z.infer<typeof GetEvent>
+export type Unshared = z.infer<typeof Unshared>
+export type Dropped = z.infer<typeof Dropped>
+export type WorkFolder = z.infer<typeof WorkFolder>

@@ -1,0 +1,214 @@
+// Every bound and timeout of pathmesh, named, with its reason. Nothing else in the code sets one.
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const TiB = 1024 * 1024 * MiB
+
+// --- content -------------------------------------------------------------------------------------------------------
+
+/** Bytes of a leaf, except the last of a file: IPIP-499 `unixfs-v1-2025`. */
+export const LEAF_BYTES = MiB
+/** Links of a branch of a file: IPIP-499 `unixfs-v1-2025`. */
+export const BRANCH_LINKS = 1024
+/** A directory whose block would pass this is sharded: IPIP-499 `unixfs-v1-2025` (block bytes, not link bytes). */
+export const SHARD_THRESHOLD_BYTES = 256 * KiB
+/** Children of a shard: IPIP-499 `unixfs-v1-2025`. */
+export const SHARD_FANOUT = 256
+/** The largest block that is read or sent: a leaf wrapped in dag-pb, or a shard of long names; Bitswap's cap as well. */
+export const BLOCK_BYTES_MAX = 2 * MiB
+/** The largest file: three levels of branches and then some; doubles count bytes exactly up to 2^53. */
+export const FILE_BYTES_MAX = 256 * TiB
+/** Entries of a whole tree: 100,000 is usual; past this a share is a bomb or wants splitting. */
+export const TREE_ENTRIES_MAX = 10_000_000
+/** Distinct branches of one root. A file of 256 TiB has 263,000; each costs some 100 bytes while it is checked. */
+export const TREE_BRANCHES_MAX = 2_000_000
+/** Directories one inside the other: beyond PATH_MAX nothing could be written anyway. */
+export const TREE_DEPTH_MAX = 256
+/** Bytes of one file name: NAME_MAX of every file system in use. */
+export const ENTRY_NAME_BYTES_MAX = 255
+/** Bytes of a path inside a tree: Linux's PATH_MAX. */
+export const TREE_PATH_BYTES_MAX = 4096
+/** Bytes of a symbolic link's target: Linux's PATH_MAX. */
+export const LINK_TARGET_BYTES_MAX = 4096
+/** Characters of a CID in text: base16 of 36 bytes takes 73. */
+export const CID_TEXT_CHARS_MAX = 128
+/** Bytes of a file that one worker hashes at a time: large enough to hide the message, small enough to spread. */
+export const HASH_SEGMENT_BYTES = 64 * MiB
+/** Files that one worker is handed at a time, when they are small. */
+export const HASH_BATCH_FILES = 256
+/** A hashing thread that had no work for this long ends, and gives its memory back. */
+export const HASH_IDLE_MS = 5_000
+
+// --- names ---------------------------------------------------------------------------------------------------------
+
+/** Bytes of a published name, `work/path`. */
+export const NAME_BYTES_MAX = 1024
+/** Bytes of a reference in text: a percent-encoded name, a sub-path, a version. */
+export const REF_BYTES_MAX = 16 * KiB
+/** Segments of a path whose beginnings are looked up as names. */
+export const RESOLVE_SEGMENTS_MAX = 64
+/** Bytes of `meta` as JSON: it is copied to every node. */
+export const META_BYTES_MAX = 4 * KiB
+/** Bytes of a signed record: a name, `meta`, and room to grow. */
+export const RECORD_BYTES_MAX = 10 * KiB
+/** Bytes of a node's human name: a DNS label's. */
+export const NODE_NAME_BYTES_MAX = 63
+
+// --- wire ----------------------------------------------------------------------------------------------------------
+
+/** Bytes of a frame's header: 1,024 CIDs of 36 bytes, or the list of 2,048 blocks, with room. */
+export const FRAME_HEADER_BYTES_MAX = 256 * KiB
+/** Blocks in one answer. */
+export const BLOCKS_ANSWER_MAX = 2048
+/** Bytes of a frame's payload: an answer to `tree`, and one block beyond it. */
+export const FRAME_PAYLOAD_BYTES_MAX = 4 * MiB + BLOCK_BYTES_MAX
+/** CIDs in one request. */
+export const REQUEST_CIDS_MAX = 1024
+/** Bytes after which an answer to `tree` stops; the asker goes on from its frontier. */
+export const TREE_ANSWER_BYTES = 4 * MiB
+/** Bytes after which an answer to `small` stops. */
+export const SMALL_ANSWER_BYTES = MiB
+/** Leaves that one `leaves` request may ask for. */
+export const LEAVES_REQUEST_MAX = 64
+/** Leaves that a session asks for at a time: a quarter of its window, so that requests overlap. */
+export const LEAVES_REQUEST = 4
+/** Small files that a session asks for at a time. */
+export const SMALL_REQUEST_FILES = 256
+/** Records in one answer. */
+export const RECORDS_ANSWER_MAX = 256
+/** Requests of one peer that are answered at a time, and that it may have open. */
+export const REQUESTS_OPEN_MAX = 64
+/** Bytes a session has asked for and not yet written: its memory, and what keeps a link busy. */
+export const WINDOW_BYTES = 16 * MiB
+/** Requests for content that a session has open at a time. */
+export const WINDOW_REQUESTS = 12
+/** Transfers at a time. */
+export const TRANSFERS_MAX = 64
+/** Bytes of branches that one reader of remote content keeps. */
+export const READER_BRANCHES_BYTES = 32 * MiB
+/** Bytes given to a stream at once: larger ones block the other streams of a connection. */
+export const STREAM_PIECE_BYTES = 256 * KiB
+
+// --- waits ---------------------------------------------------------------------------------------------------------
+
+/** A transfer that verifies no byte for this long has stalled. */
+export const STALL_MS = 30_000
+/** A provider that was asked and sends nothing for this long is left for another, or asked again. */
+export const PROVIDER_STALL_MS = 12_000
+/** Between two looks for a provider while there is none. */
+export const PROVIDER_RETRY_MS = 500
+/** A peer's answer to a question about names, presence or identity. */
+export const ASK_MS = 5_000
+/** Opening a stream to a connected peer. */
+export const OPEN_STREAM_MS = 10_000
+/** From TCP to a member's proof. */
+export const DIAL_MS = 10_000
+/** Between the parts of a frame that has begun. */
+export const FRAME_MS = 60_000
+/** A daemon's way down; what is not closed then is left to the operating system. */
+export const STOP_MS = 5_000
+/** A started daemon's way to its ready line. */
+export const START_MS = 30_000
+/** First and longest wait between two dials of a member. */
+export const REDIAL_FIRST_MS = 1_000
+export const REDIAL_LAST_MS = 60_000
+
+// --- store ---------------------------------------------------------------------------------------------------------
+
+/** Bytes verified between two notes of what has been verified: what a kill costs at most. */
+export const CHECKPOINT_BYTES = 16 * MiB
+/** Files verified between two such notes. */
+export const CHECKPOINT_FILES = 512
+/** Files looked up in the index at a time. */
+export const INDEX_LOOKUPS = 1_000
+/** Rows in one write to the index. */
+export const INDEX_BATCH_ROWS = 20_000
+/** Small files in one message to a worker thread. */
+export const FILES_IN_A_TASK = 256
+/** Files opened, synced or statted at the same time. */
+export const FILES_AT_ONCE = 32
+/** Up to so many files are synced one by one; more by syncing their file system. */
+export const SYNC_EACH_MAX = 16
+/** Bytes of one file after which what was written is sent on its way to the disk, so that the end need not wait for all. */
+export const FLUSH_BYTES = 64 * MiB
+/** Large files of one transfer that are open at the same time. */
+export const PARTIAL_FILES_OPEN = 16
+/** Bytes copied at a time to a destination that cannot share them. */
+export const COPY_BYTES = MiB
+/** Free bytes that a transfer leaves on the disk, for the index. */
+export const DISK_RESERVE_BYTES = 16 * MiB
+/** How long a path that the command was given stays. */
+export const COMMAND_LEASE_MS = 7 * 24 * 3_600_000
+
+// --- peers ---------------------------------------------------------------------------------------------------------
+
+export const PEERS_MAX = 300
+/** Addresses kept and dialled for one member. */
+export const PEER_ADDRESSES_MAX = 16
+/** Members remembered. */
+export const MEMBERS_MAX = 10_000
+/** The whole of a handshake message: a certificate is some hundred bytes. */
+export const CREDENTIALS_BYTES_MAX = 4 * KiB
+
+// --- local API -----------------------------------------------------------------------------------------------------
+
+/** Bytes of a request's JSON body. */
+export const API_BODY_BYTES_MAX = MiB
+/** Bytes of a Unix socket's path: sun_path less its NUL (104 on macOS). */
+export const SOCKET_PATH_BYTES_MAX = process.platform === 'darwin' ? 103 : 107
+/** Between two lines of a stream to a client: a silent one is dead. */
+export const HEARTBEAT_MS = 10_000
+/** Between two progress lines. */
+export const PROGRESS_MS = 100
+/** From a client's first packet to an open connection: the socket is local, so only a full backlog takes time. */
+export const API_CONNECT_MS = 5_000
+/** Until a daemon says who it is: one that needs longer is stopped, or its machine is. */
+export const API_PROBE_MS = 10_000
+/** Until a daemon begins or goes on with an answer that is not a stream of events: longer than its own longest wait. */
+export const API_ANSWER_MS = 2 * STALL_MS
+/** Bytes of a line of a stream to a client: a reference, `meta`, and the peers that have it, with room. */
+export const API_LINE_BYTES_MAX = MiB
+/** Bytes of a JSON answer: a status with every transfer. */
+export const API_ANSWER_BYTES_MAX = 16 * MiB
+/** From a connection of the local API to the end of its headers. */
+export const API_HEADERS_MS = 10_000
+/** Requests of all clients answered at the same time. */
+export const API_REQUESTS_MAX = 256
+
+// --- swarm ---------------------------------------------------------------------------------------------------------
+
+/** The port that a daemon listens on unless told otherwise. */
+export const DEFAULT_PORT = 4747
+/** What one stream may have under way: yamux's largest window. */
+export const STREAM_WINDOW_BYTES = 4 * MiB
+/** A paused stream's buffer in libp2p: a window and a half, or a paused stream is aborted; twice, to be sure. */
+export const STREAM_BUFFER_BYTES_MAX = 2 * STREAM_WINDOW_BYTES
+/** Bytes read ahead of the reader, after which the stream is paused; and those at which it goes on. */
+export const READ_AHEAD_BYTES = 2 * MiB
+export const READ_AHEAD_LOW_BYTES = MiB / 2
+/** Writes of one stream that wait for their turn. */
+export const STREAM_WRITERS_MAX = 64
+/** What a socket takes before it says that it is full: the default of 16 KiB costs a turn of the event loop each. */
+export const SOCKET_BUFFER_BYTES = MiB
+/** Streams of one protocol on one connection, each way. */
+export const STREAMS_MAX = 128
+/** From the end of our way to the end of the other: a stream that nobody reads is aborted then. */
+export const STREAM_CLOSE_MS = 5_000
+/** Inbound connections that have not yet proven membership; a port scan fills these and no more. */
+export const PENDING_CONNECTIONS_MAX = 128
+/** Connections from one address in a second: a hundred nodes may sit behind one. */
+export const CONNECTIONS_PER_SECOND_MAX = 256
+/** Connections to one peer: both sides dialling at once makes two. */
+export const CONNECTIONS_PER_PEER_MAX = 4
+/** Members dialled at the same time. */
+export const DIALS_AT_ONCE = 8
+/** Strangers announced on the local network that are tried at the same time. */
+export const CANDIDATES_MAX = 64
+/** Between two pings of a peer; they measure its latency. */
+export const PING_MS = 10_000
+/** A peer that was pinged and sent nothing at all for this long is hung up: it may be unplugged. */
+export const PEER_SILENT_MS = 60_000
+/** Until a socket without traffic asks whether the other side lives. */
+export const SOCKET_KEEPALIVE_MS = 30_000
+/** Characters of an invite: 16 addresses with DNS names, keys, and room. */
+export const INVITE_CHARS_MAX = 12 * KiB

@@ -1,0 +1,34 @@
+// The paths of the local API, so that client and daemon cannot disagree on one. Loads nothing, zod least of all.
+
+/** The version of the local API; a daemon says it in the header `pathmesh-api`. Where the two differ: INCOMPATIBLE. */
+export const API_VERSION = 'v1'
+/** The header of every answer that carries API_VERSION. */
+export const API_HEADER = 'pathmesh-api'
+/** What a client sends as `Host`; a daemon answers 403 to any other. */
+export const API_HOST = 'pathmesh.local'
+
+export interface Route {
+  readonly method: 'get' | 'post'
+  readonly path: string
+}
+
+/** `peers`, `session`, `share`, `get`, `names` and `list` answer NDJSON, `content` bytes, the others one JSON object. */
+export const ROUTES = {
+  status: { method: 'get', path: '/v1/status' },
+  shutdown: { method: 'post', path: '/v1/shutdown' },
+  invite: { method: 'post', path: '/v1/invite' },
+  peers: { method: 'get', path: '/v1/peers' },
+  session: { method: 'get', path: '/v1/session' },
+  release: { method: 'post', path: '/v1/release' },
+  share: { method: 'post', path: '/v1/share' },
+  get: { method: 'post', path: '/v1/get' },
+  names: { method: 'get', path: '/v1/names' },
+  stat: { method: 'get', path: '/v1/stat' },
+  list: { method: 'get', path: '/v1/list' },
+  exists: { method: 'get', path: '/v1/exists' },
+  content: { method: 'get', path: '/v1/content' },
+  unshare: { method: 'post', path: '/v1/unshare' },
+  drop: { method: 'post', path: '/v1/drop' },
+  work: { method: 'post', path: '/v1/work' },
+  openapi: { method: 'get', path: '/v1/openapi.json' }
+} as const satisfies Record<string, Route>

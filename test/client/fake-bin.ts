@@ -1,0 +1,28 @@
+// The command with a daemon that only listens: for tests of processes. `--name` says what the daemon does instead.
+
+import { createServer } from 'node:http'
+import { mkdirSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { runProcess } from '../../client/cli/process.ts'
+import { PathmeshError } from '../../proto/errors.ts'
+import { API_HEADER, API_VERSION, ROUTES } from '../../proto/routes.ts'
+import { PEER, STATUS } from './fake-daemon.ts'
+
+await runProcess(async ({ socket = '', name = 'gpu-1', join }, onReady) => {
+  if (name === 'in-use') throw new PathmeshError('IN_USE', 'another daemon holds this folder')
+  if (name === 'denied') throw new PathmeshError('DENIED', 'this node belongs to another mesh')
+  if (name === 'crash') throw new Error('out of luck')
+  mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
+  const server = createServer((request, response) => {
+    response.setHeader(API_HEADER, API_VERSION)
+    if (request.url === ROUTES.shutdown.path) server.close()
+    response
+      .setHeader('connection', 'close')
+      .end(JSON.stringify(request.url === ROUTES.shutdown.path ? { done: true } : STATUS))
+  })
+  await new Promise<void>(resolve => server.listen(socket, resolve))
+  onReady({ event: 'ready', peerId: PEER, name: join ?? name, meshId: 'mesh', created: true, addresses: [], socket })
+  await new Promise(resolve => server.once('close', resolve))
+  rmSync(socket, { force: true })
+  return 0
+})

@@ -1,0 +1,175 @@
+// A daemon of tests: node:http on a Unix socket in a temporary folder, answering what it is told to. Knows nothing itself.
+
+import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PathmeshError, type Problem } from '../../proto/errors.ts'
+import { API_HEADER, API_VERSION, ROUTES } from '../../proto/routes.ts'
+
+export interface Received {
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly headers: IncomingMessage['headers']
+  readonly body: unknown
+}
+
+export type Answer = (received: Received, response: ServerResponse) => void | Promise<void>
+export type Answers = Partial<Record<keyof typeof ROUTES, Answer>>
+
+export const PEER = 'k51qzi5uqu5dgutdk6i1ynyzgkqngpha5xpgia3a5qqp4jsh0u4csozksxel3r'
+export const CID = 'bafkr4ibxzm7x6wlqx5gzl3tjk7v2tlf5nrqqpxwq3u3n5l3bqcxqz7y2ny'
+
+export const STATUS = {
+  peerId: PEER,
+  name: 'gpu-1',
+  meshId: 'mesh',
+  addresses: ['/ip4/127.0.0.1/tcp/4747'],
+  version: '0.1.0',
+  uptimeSeconds: 1.5,
+  synced: true,
+  peers: 1,
+  names: 2,
+  storage: { roots: 1, inPlaceBytes: 2, storedBytes: 3, partialBytes: 0, freeBytes: 2048 },
+  transfers: []
+}
+
+export class FakeDaemon {
+  readonly folder: string
+  readonly socket: string
+  readonly received: Received[] = []
+  readonly #server: Server
+
+  private constructor(folder: string, server: Server) {
+    this.folder = folder
+    this.socket = join(folder, 'admin.sock')
+    this.#server = server
+  }
+
+  /** Listens; routes that are not given answer 404, and `status` STATUS. */
+  static async start(answers: Answers = {}): Promise<FakeDaemon> {
+    const folder = await temporaryFolder()
+    const all: Answers = { status: json(STATUS), ...answers }
+    const server = createServer((request, response) => void daemon.#answer(all, request, response))
+    const daemon = new FakeDaemon(folder, server)
+    await new Promise<void>(resolve => server.listen(daemon.socket, resolve))
+    return daemon
+  }
+
+  /** Bodies of the requests to a route, in order. */
+  bodies(route: keyof typeof ROUTES): unknown[] {
+    return this.received.filter(({ path }) => path === ROUTES[route].path).map(({ body }) => body)
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections()
+    if (this.#server.listening) await new Promise(resolve => this.#server.close(resolve))
+    await rm(this.folder, { recursive: true, force: true })
+  }
+
+  async #answer(answers: Answers, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
+    const url = new URL(request.url ?? '/', 'http://pathmesh.local')
+    const text = Buffer.concat(chunks).toString()
+    const body: unknown = text === '' ? undefined : JSON.parse(text)
+    const received = { path: url.pathname, query: url.searchParams, headers: request.headers, body }
+    this.received.push(received)
+    response.setHeader(API_HEADER, API_VERSION)
+    const answer = Object.entries(ROUTES).find(([, route]) => route.path === url.pathname)?.[0]
+    const known = Object.entries(answers).find(([name]) => name === answer)?.[1]
+    await (known ?? fail('NOT_FOUND', 'no such route'))(received, response)
+  }
+}
+
+export async function temporaryFolder(): Promise<string> {
+  return await realpath(await mkdtemp(join(tmpdir(), 'pathmesh-')))
+}
+
+export function json(value: unknown): Answer {
+  return (_, response) => void response.setHeader('content-type', 'application/json').end(JSON.stringify(value))
+}
+
+export function lines(...values: readonly unknown[]): Answer {
+  return (_, response) => void response.end(values.map(value => `${JSON.stringify(value)}\n`).join(''))
+}
+
+export function problem(code: PathmeshError['code'], detail: string): Problem {
+  return new PathmeshError(code, detail).toProblem()
+}
+
+export function fail(code: PathmeshError['code'], detail: string): Answer {
+  const body = problem(code, detail)
+  return (_, response) =>
+    void response.writeHead(body.status, { 'content-type': 'application/problem+json' }).end(JSON.stringify(body))
+}
+
+/** Serves `bytes`, with ranges as HTTP has them. */
+export function content(bytes: Buffer): Answer {
+  return ({ headers }, response) => {
+    const range = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '')
+    const start = Number(range?.[1] ?? 0)
+    if (range === null) response.end(bytes)
+    else if (start < bytes.length) {
+      response.writeHead(206).end(bytes.subarray(start, range[2] === '' ? undefined : Number(range[2]) + 1))
+    } else {
+      response.writeHead(416).end(JSON.stringify(problem('INVALID_ARGUMENT', 'the range lies beyond the end')))
+    }
+  }
+}
+
+export const GOT = {
+  event: 'done',
+  path: '/store/model.bin',
+  kind: 'file',
+  cid: CID,
+  root: CID,
+  seq: 3,
+  origin: PEER,
+  meta: { epoch: 3 },
+  size: 2048,
+  bytesFetched: 1024,
+  seconds: 0.5,
+  lease: 'lease-1',
+  providers: [{ peerId: PEER, bytes: 1024 }]
+}
+
+export const SHARED = {
+  event: 'done',
+  url: 'pathmesh://train/model.bin',
+  cid: CID,
+  kind: 'file',
+  size: 2048,
+  seq: 3,
+  origin: PEER,
+  kept: false,
+  copies: 1,
+  work: 'train',
+  path: 'model.bin',
+  modified: 1_700_000_000_000,
+  unchanged: false
+}
+
+export const PROGRESS = {
+  event: 'progress',
+  phase: 'transferring',
+  bytes: 1024,
+  total: 2048,
+  files: 1,
+  filesTotal: 1,
+  bytesPerSecond: 512,
+  why: null
+}
+
+export const NAME = {
+  url: 'pathmesh://train/model.bin',
+  work: 'train',
+  path: 'model.bin',
+  kind: 'file',
+  cid: CID,
+  size: 2048,
+  seq: 3,
+  origin: PEER,
+  modified: 1_700_000_000_000,
+  local: true
+}
