@@ -57,7 +57,7 @@ export async function startDaemon(
   try {
     return await start(config, options, undo)
   } catch (error) {
-    for (const step of undo.reverse()) await step()
+    for (const step of undo.toReversed()) await step()
     throw error
   }
 }
@@ -91,7 +91,11 @@ async function start(
     invite.peerId !== identity.peerId &&
     (await memberRows.get(invite.peerId)) === undefined
   ) {
-    await members.put({ peerId: invite.peerId, addresses: invite.addresses, lastSeen: null })
+    await members.put({
+      peerId: invite.peerId,
+      addresses: invite.addresses.map(address => address.replace(/\/p2p\/[^/]+$/, '')),
+      lastSeen: null
+    })
   }
   const swarm = await createSwarm(
     { identity, mesh, members, clock, random, log },
@@ -203,7 +207,7 @@ async function start(
     expires: null
   })
 
-  let lastStatus: Status | undefined
+  let lastStatus: Promise<Status> | undefined
   let stopping: Promise<void> | undefined
   const end = Promise.withResolvers<void>()
   const stop = () =>
@@ -212,7 +216,7 @@ async function start(
       .then(() => end.promise))
   const app = createApp({
     node: {
-      status: async () => lastStatus ?? status(),
+      status: () => lastStatus ?? status(),
       peers: listPeers,
       invite: newInvite,
       shutdown: () => void stop().catch(() => undefined)
@@ -223,7 +227,8 @@ async function start(
   const socket = await AdminSocket.listen(config.socket, app)
   const stopAll = async () => {
     // Whoever waits for the end asks for the status until nobody answers; so the socket goes last, when the folder is free.
-    lastStatus = await status()
+    lastStatus = status()
+    await lastStatus
     await transfers.stop()
     catalogueCallers.close()
     exchangeCallers.close()

@@ -215,7 +215,7 @@ class Pending {
   readonly #queue: Answer[] = []
   #bytes = 0
   #draining = false
-  #error: unknown
+  #error: Error | undefined
   #wake: (() => void) | undefined
 
   constructor(maxBytes: number) {
@@ -244,7 +244,7 @@ class Pending {
 
   /** This side wants no more. */
   interrupt(error: unknown): void {
-    this.#error ??= error ?? new PathmeshError('ABORTED', 'cancelled')
+    this.#error ??= error instanceof Error ? error : new PathmeshError('ABORTED', 'cancelled', { cause: error })
     this.#wake?.()
   }
 

@@ -3,7 +3,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { bodyLimit } from 'hono/body-limit'
-import { type ErrorCode, ERRORS, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { ERRORS, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { API_BODY_BYTES_MAX, API_REQUESTS_MAX } from '../../proto/limits.ts'
 import { API_HEADER, API_VERSION, ROUTES } from '../../proto/routes.ts'
 import { contentRoutes } from './content.ts'
@@ -63,4 +63,4 @@ function problem(error: PathmeshError): Response {
   })
 }
 
-const codes = (): string => (Object.keys(ERRORS) as ErrorCode[]).join(', ')
+const codes = (): string => Object.keys(ERRORS).join(', ')

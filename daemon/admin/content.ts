@@ -55,7 +55,8 @@ export function contentRoutes(app: App, { sharing }: AdminParts): void {
   }
   streaming(app, ROUTES.content, { request: { query: RefQuery }, responses: file }, async c => {
     const signal = clientSignal(c.env.outgoing)
-    const { cid, size, read } = await sharing.content(parsed(RefQuery, c.req.query()), signal)
+    const content = await sharing.content(parsed(RefQuery, c.req.query()), signal)
+    const { cid, size } = content
     const etag = `"${cid.toString()}"`
     const common = {
       etag,
@@ -73,7 +74,7 @@ export function contentRoutes(app: App, { sharing }: AdminParts): void {
       c.env.outgoing,
       range === undefined ? 200 : 206,
       { ...common, ...partial, 'content-length': String(end - start) },
-      () => read(start, end)
+      () => content.read(start, end)
     )
   })
 

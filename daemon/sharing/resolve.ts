@@ -1,7 +1,7 @@
 // From a reference to content: which record it means, which root, and what lies at its path. Refuses to guess: a name that
 // several nodes publish is AMBIGUOUS_WORK, a version that is not the known one is said to be gone or not yet known.
 
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import type { VersionRecord } from '../catalogue/record.ts'
 import { RAW } from '../content/multihash.ts'
 import { parseCid } from '../content/verify.ts'

@@ -5,7 +5,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { CID } from 'multiformats/cid'
 import { leafCount, leafRange, wrapLeaf } from '../content/file-dag.ts'
-import { type Fingerprint, fingerprintOf, sameContentStamp } from '../content/fingerprint.ts'
+import { fingerprintOf, sameContentStamp } from '../content/fingerprint.ts'
 import { leafAt } from '../content/leaves.ts'
 import { DAG_PB, hashNameOf, RAW } from '../content/multihash.ts'
 import { verify } from '../content/verify.ts'
@@ -69,7 +69,7 @@ export class ContentReader {
     const answer = await this.#parts.pool.read(
       found.map(({ place: { facts } }) => ({ path: facts.path, size: Number(facts.fingerprint.size) }))
     )
-    const blocks = new Array<Uint8Array | undefined>(cids.length).fill(undefined)
+    const blocks = Array.from({ length: cids.length }, (): Uint8Array | undefined => undefined)
     let at = 0
     for (const [n, { i, place }] of found.entries()) {
       const outcome = answer.files[n]
@@ -78,8 +78,8 @@ export class ContentReader {
       const bytes = answer.bytes.subarray(at, at + length)
       at += length
       const same =
-        looksUnchanged(place.facts, toFingerprint(before)) &&
-        looksUnchanged(place.facts, toFingerprint(after)) &&
+        sameContentStamp(place.facts.fingerprint, toFingerprint(before)) &&
+        sameContentStamp(place.facts.fingerprint, toFingerprint(after)) &&
         length === Number(place.facts.fingerprint.size)
       if (same) blocks[i] = place.index === 'wrapped' ? wrapLeaf(bytes, hashNameOf(place.facts.cid)).block : bytes
     }
@@ -92,7 +92,7 @@ export class ContentReader {
    * SOURCE_CHANGED if it holds something else by now: then it is withdrawn.
    */
   async *leaves(file: CID, ranges: readonly LeafRange[], signal: AbortSignal): AsyncGenerator<ReadLeaf> {
-    let failure: unknown
+    let failure: PathmeshError | undefined
     for await (const place of this.#places(file)) {
       if (!place.facts.cid.equals(file) || place.index === 'wrapped') continue
       try {
@@ -165,22 +165,29 @@ export class ContentReader {
   async *#leavesOf(place: Place, ranges: readonly LeafRange[], signal: AbortSignal): AsyncGenerator<ReadLeaf> {
     const { facts } = place
     const size = Number(facts.fingerprint.size)
+    const indexes = [...indexesOf(ranges, leafCount(size), facts)]
     const handle = await openToRead(facts.path)
     try {
-      for (const { from, to } of ranges) {
-        if (from >= to || to > leafCount(size))
-          throw new PathmeshError(
-            'INVALID_ARGUMENT',
-            `${facts.cid.toString()} has ${leafCount(size)} leaves, not ${to}`
-          )
-        for (let index = from; index < to; index++) {
-          signal.throwIfAborted()
-          const { offset, length } = leafRange(size, index)
-          const bytes = Buffer.allocUnsafeSlow(length)
-          const unchanged = await readUnchanged(handle, facts, bytes, offset)
-          if (!unchanged) await this.#hashAgain(place, index, bytes)
-          yield { index, bytes }
-        }
+      let unchanged = await looksUnchanged(handle, facts)
+      /** What a leaf looks like after it was read is what the next one looks like before. */
+      const readLeaf = async (index: number): Promise<ReadLeaf> => {
+        const { offset, length } = leafRange(size, index)
+        const bytes = Buffer.allocUnsafeSlow(length)
+        const whole = await readFully(handle, bytes, offset)
+        const before = unchanged
+        unchanged = await looksUnchanged(handle, facts)
+        if (!whole || !before || !unchanged) await this.#hashAgain(place, index, bytes)
+        return { index, bytes }
+      }
+      // The next leaf is read while one is sent.
+      let ahead: Promise<ReadLeaf> | undefined
+      for (const [i, index] of indexes.entries()) {
+        signal.throwIfAborted()
+        const leaf = await (ahead ?? readLeaf(index))
+        const next = indexes[i + 1]
+        ahead = next === undefined ? undefined : readLeaf(next)
+        ahead?.catch(() => undefined)
+        yield leaf
       }
     } finally {
       await handle.close()
@@ -218,21 +225,18 @@ export class ContentReader {
   }
 }
 
-/** Reads what is there and says whether the file looked, before and after, as it did when it was hashed. */
-async function readUnchanged(
-  handle: FileHandle,
-  facts: FileFacts,
-  bytes: Uint8Array,
-  offset: number
-): Promise<boolean> {
-  const before = fingerprintOf(await handle.stat({ bigint: true }))
-  const whole = await readFully(handle, bytes, offset)
-  const after = fingerprintOf(await handle.stat({ bigint: true }))
-  return whole && looksUnchanged(facts, before) && looksUnchanged(facts, after)
+/** The indexes of ranges in order; INVALID_ARGUMENT where the file has no such leaf. */
+function* indexesOf(ranges: readonly LeafRange[], count: number, { cid }: FileFacts): Generator<number> {
+  for (const { from, to } of ranges) {
+    if (from >= to || to > count)
+      throw new PathmeshError('INVALID_ARGUMENT', `${cid.toString()} has ${count} leaves, not ${to}`)
+    for (let index = from; index < to; index++) yield index
+  }
 }
 
-function looksUnchanged(facts: FileFacts, seen: Fingerprint): boolean {
-  return sameContentStamp(facts.fingerprint, seen)
+/** Whether the file has the size and time of writing that it had when it was hashed. */
+async function looksUnchanged(handle: FileHandle, facts: FileFacts): Promise<boolean> {
+  return sameContentStamp(facts.fingerprint, fingerprintOf(await handle.stat({ bigint: true })))
 }
 
 async function readFully(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<boolean> {

@@ -2,7 +2,7 @@
 
 import { Piscina } from 'piscina'
 import type { Fingerprint } from '../content/fingerprint.ts'
-import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { type PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { FILES_IN_A_TASK } from '../../proto/limits.ts'
 import type { CopyTask, Failure, Outcome, ReadAnswer, ReadTask, Stamp, WriteOrder } from './file-worker.ts'
 

@@ -85,7 +85,7 @@ export class FileTable {
     missing.forEach(({ i }, n) => (byPath[i] = byInode[n]))
     const known = byPath.flatMap((id, i) => (id === undefined ? [] : [{ i, id }]))
     const rows = await this.#files.getMany(known.map(({ id }) => id))
-    const facts = new Array<FileFacts | undefined>(files.length).fill(undefined)
+    const facts = Array.from({ length: files.length }, (): FileFacts | undefined => undefined)
     const stale: Write[] = []
     known.forEach(({ i, id }, n) => {
       const [file, row] = [files[i], rows[n]]

@@ -198,7 +198,9 @@ export class Store {
     const files = entries.filter(entry => entry.kind === 'file')
     await syncTree(
       folder,
-      [...files, ...directories.map(path => ({ path })).reverse()].map(({ path }) => partial.at(path)).concat(folder),
+      [...files, ...directories.map(path => ({ path })).toReversed()]
+        .map(({ path }) => partial.at(path))
+        .concat(folder),
       this.pool
     )
     signal?.throwIfAborted()
@@ -208,7 +210,7 @@ export class Store {
     await renameDurably(folder, target)
     const path = join(target, partial.basename)
     const at = (sub: string) => (sub === '' ? path : join(path, sub))
-    for (const directory of directories.reverse()) await chmod(at(directory), 0o555)
+    for (const directory of directories.toReversed()) await chmod(at(directory), 0o555)
     await this.database.commitInParts(this.#indexManaged(files, at))
 
     const [top] = entries
