@@ -1,5 +1,7 @@
 // One long-lived stream per peer and protocol, opened when it is first needed and again after it was lost.
 
+import { systemClock } from './clock.ts'
+import { withDeadline } from './deadline.ts'
 import { PathmeshError } from '../proto/errors.ts'
 import { OPEN_STREAM_MS } from '../proto/limits.ts'
 import { Caller, type Duplex } from './rpc.ts'
@@ -48,10 +50,11 @@ export class Callers {
   }
 
   async #open(peer: string): Promise<Caller> {
-    const signal = AbortSignal.timeout(OPEN_STREAM_MS)
     let stream: Duplex
     try {
-      stream = await this.#dialler.open(peer, this.#protocol, { signal })
+      stream = await withDeadline(systemClock, OPEN_STREAM_MS, `opening a stream to ${peer}`, undefined, signal =>
+        this.#dialler.open(peer, this.#protocol, { signal })
+      )
     } catch (error) {
       if (error instanceof PathmeshError) throw error
       throw new PathmeshError('NO_PROVIDERS', `${peer} cannot be reached`, { cause: error, details: { peerId: peer } })

@@ -2,6 +2,7 @@
 // Refuses: frames past the limits, answers that nobody asked for, more requests at a time than the limit.
 
 import { hasCode, isErrorCode, PathmeshError, toPathmeshError } from '../proto/errors.ts'
+import { systemClock } from './clock.ts'
 import { FrameKind, Header } from '../proto/generated/rpc.ts'
 import { FRAME_HEADER_BYTES_MAX, FRAME_MS, FRAME_PAYLOAD_BYTES_MAX, REQUESTS_OPEN_MAX } from '../proto/limits.ts'
 
@@ -156,7 +157,9 @@ export class Caller {
 /** Answers the requests on a stream until it ends. Never rejects: what goes wrong aborts the stream. */
 export async function answer(stream: Duplex, handlers: Readonly<Record<string, Handler>>): Promise<void> {
   const open = new Map<number, AbortController>()
-  const gone = new AbortController()
+  const abortAll = (reason: PathmeshError): void => {
+    for (const cancelled of open.values()) cancelled.abort(reason)
+  }
   try {
     for (let next = await readFrame(stream); next !== null; next = await readFrame(stream)) {
       const { header } = next
@@ -164,21 +167,23 @@ export async function answer(stream: Duplex, handlers: Readonly<Record<string, H
         open.get(header.id)?.abort(new PathmeshError('ABORTED', 'the asker cancelled'))
         continue
       }
-      if (header.kind !== FrameKind.REQUEST)
+      if (header.kind !== FrameKind.REQUEST) {
         throw new PathmeshError('CORRUPT', `${stream.peer} sent an answer on a stream that is for requests`)
-      if (open.size >= REQUESTS_OPEN_MAX || open.has(header.id))
+      }
+      if (open.size >= REQUESTS_OPEN_MAX || open.has(header.id)) {
         throw new PathmeshError('TOO_LARGE', `${stream.peer} has too many requests open`)
+      }
       const cancelled = new AbortController()
       open.set(header.id, cancelled)
-      answerOne(stream, header, handlers, AbortSignal.any([gone.signal, cancelled.signal]))
+      answerOne(stream, header, handlers, cancelled.signal)
         .catch((error: Error) => stream.abort(error))
         .finally(() => open.delete(header.id))
     }
-    gone.abort(new PathmeshError('ABORTED', 'the asker is gone'))
+    abortAll(new PathmeshError('ABORTED', 'the asker is gone'))
     await stream.close()
   } catch (error) {
     const reason = toPathmeshError(error, `requests of ${stream.peer}`)
-    gone.abort(reason)
+    abortAll(reason)
     stream.abort(reason)
   }
 }
@@ -294,10 +299,8 @@ async function readFrame(stream: Duplex): Promise<Frame | null> {
   }
   // What has begun must go on: a frame that is promised and not sent would hold its buffer.
   const deadline = new AbortController()
-  const timer = setTimeout(
-    () => deadline.abort(new PathmeshError('TIMEOUT', `${stream.peer} stopped in the middle of a frame`)),
-    FRAME_MS
-  )
+  const late = new PathmeshError('TIMEOUT', `${stream.peer} stopped in the middle of a frame`)
+  const cancel = systemClock.after(FRAME_MS, () => deadline.abort(late))
   try {
     const options = { signal: deadline.signal }
     const encoded = await stream.read(headerBytes, options)
@@ -309,7 +312,7 @@ async function readFrame(stream: Duplex): Promise<Frame | null> {
       throw new PathmeshError('CORRUPT', `${stream.peer} ended in the middle of a frame`)
     return { header, payload }
   } finally {
-    clearTimeout(timer)
+    cancel()
   }
 }
 

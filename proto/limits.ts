@@ -76,6 +76,8 @@ export const LEAVES_REQUEST = 4
 export const SMALL_REQUEST_FILES = 256
 /** Records in one answer. */
 export const RECORDS_ANSWER_MAX = 256
+/** Bytes of all names of one peer: a million of 100 bytes. */
+export const NAMES_ANSWER_BYTES_MAX = 128 * MiB
 /** Requests of one peer that are answered at a time, and that it may have open. */
 export const REQUESTS_OPEN_MAX = 64
 /** Bytes a session has asked for and not yet written: its memory, and what keeps a link busy. */

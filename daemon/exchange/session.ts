@@ -6,71 +6,18 @@
 
 import type { CID } from 'multiformats/cid'
 import { checkTree, type CheckedTree } from '../content/check-tree.ts'
-import { leafRange } from '../content/file-dag.ts'
 import { RAW } from '../content/multihash.ts'
-import { verify } from '../content/verify.ts'
-import type { Clock } from '../clock.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { ASK_MS, LEAF_BYTES, PROVIDER_STALL_MS, STALL_MS, WINDOW_BYTES, WINDOW_REQUESTS } from '../../proto/limits.ts'
-import { type Batch, type LeafJob, plan, type Sink, type SmallJob } from './plan.ts'
-import type { Provider } from './provider.ts'
+import { PROVIDER_STALL_MS, STALL_MS, WINDOW_BYTES, WINDOW_REQUESTS } from '../../proto/limits.ts'
+import { BatchFetch } from './batch-fetch.ts'
 import { LargeFiles } from './large-files.ts'
+import { plan } from './plan.ts'
+import type { Provider } from './provider.ts'
 import { RateMeter } from './rate-meter.ts'
-import { type Peers, Sources } from './sources.ts'
-import { type BranchStore, StructureFetch } from './structure.ts'
+import type { SessionComponents, SessionRequest, SessionSink, SessionState, SessionStatus } from './session-types.ts'
+import { Sources } from './sources.ts'
+import { StructureFetch } from './structure.ts'
 import { Window } from './window.ts'
-
-export type SessionState = 'resolving' | 'structure' | 'transferring' | 'waiting' | 'materialising' | 'done' | 'failed'
-
-/** Where a transfer stands; a snapshot. */
-export interface SessionStatus {
-  readonly state: SessionState
-  /** What it waits for. */
-  readonly why: string | null
-  /** Verified and written, in earlier attempts too. */
-  readonly bytesDone: number
-  readonly bytesTotal: number | null
-  readonly filesDone: number
-  readonly filesTotal: number | null
-  readonly bytesPerSecond: number
-  /** Bytes of content that came in this session. */
-  readonly bytesFetched: number
-  readonly providers: readonly { readonly peerId: string; readonly bytes: number }[]
-}
-
-/** What a session writes into, and what makes that whole. */
-export interface Destination<Held> {
-  readonly branches: BranchStore
-  /** NO_SPACE if so much cannot be written. */
-  needSpace(bytes: number): Promise<void>
-  open(): Promise<SessionSink>
-  finish(sink: SessionSink, checked: CheckedTree, signal: AbortSignal): Promise<Held>
-}
-
-export interface SessionSink extends Sink {
-  readonly bytes: number
-  finishLarge(path: string, size: number, executable: boolean): Promise<void>
-  checkpoint(): Promise<void>
-  close(): Promise<void>
-}
-
-export interface SessionRequest {
-  readonly root: CID
-  /** The share that `root` lies in: who holds that has it as well. */
-  readonly within?: CID | undefined
-  /** Peers to ask first. */
-  readonly hints: readonly string[]
-  /** Bytes of a root that is a leaf; without it, the leaf tells. */
-  readonly size?: number | undefined
-  readonly stallMs?: number | undefined
-  readonly signal: AbortSignal
-}
-
-export interface SessionComponents<Held> {
-  readonly peers: Peers
-  readonly clock: Clock
-  readonly destination: Destination<Held>
-}
 
 export class Session<Held> {
   readonly root: CID
@@ -162,9 +109,10 @@ export class Session<Held> {
 
   async #transfer(sink: SessionSink): Promise<CheckedTree> {
     try {
-      const checked = this.#checked ?? (await this.#onlyLeaf(sink))
+      const batches = this.#batchFetch(sink)
+      const checked = this.#checked ?? checkedLeaf(await batches.onlyLeaf(this.root))
       this.#checked = checked
-      await this.#fetchAll(sink, checked)
+      await this.#fetchAll(sink, checked, batches)
       return checked
     } catch (error) {
       // What has been written stays, and is noted, so that the next attempt goes on from it.
@@ -175,7 +123,7 @@ export class Session<Held> {
     }
   }
 
-  async #fetchAll(sink: SessionSink, checked: CheckedTree): Promise<void> {
+  async #fetchAll(sink: SessionSink, checked: CheckedTree, fetcher: BatchFetch): Promise<void> {
     const window = new Window({ bytes: WINDOW_BYTES, requests: WINDOW_REQUESTS })
     const running = new Set<Promise<void>>()
     const failed: { error: unknown }[] = []
@@ -192,7 +140,8 @@ export class Session<Held> {
     this.#enter('transferring')
     for await (const batch of batches) {
       await window.take(batch.bytes, this.#signal)
-      const fetching = this.#fetchBatch(batch, sink, large)
+      const fetching = fetcher
+        .fetch(batch, large)
         .catch((error: unknown) => {
           failed.push({ error })
           this.#stop.abort(error)
@@ -209,112 +158,15 @@ export class Session<Held> {
     this.#signal.throwIfAborted()
   }
 
-  async #fetchBatch(batch: Batch, sink: SessionSink, large: LargeFiles): Promise<void> {
-    if (batch.type === 'small') {
-      const left = new Map(batch.jobs.map(job => [job.ordinal, job]))
-      while (left.size > 0)
-        await this.#withProvider('transferring', (provider, signal) => this.#fetchSmall(provider, left, sink, signal))
-      return
-    }
-    const { file } = batch
-    const left = new Map(batch.jobs.map(job => [job.index, job]))
-    while (left.size > 0) {
-      await this.#withProvider('transferring', async (provider, signal) => {
-        for await (const { index, bytes } of provider.leaves(file.cid, rangesOf(left.values()), { signal })) {
-          const job = left.get(index)
-          if (job === undefined) throw new PathmeshError('CORRUPT', `${provider.peer} sent leaf ${index} twice`)
-          await this.#checkLeaf(provider, file.cid, job, bytes)
-          this.#came(provider, bytes.length)
-          await sink.writeLeaf({
-            ordinal: job.ordinal,
-            path: file.path,
-            fileSize: file.size,
-            executable: file.executable,
-            offset: leafRange(file.size, index).offset,
-            bytes
-          })
-          left.delete(index)
-          this.#wrote(bytes.length, 0)
-          await large.arrived(file)
-        }
-      })
-    }
-  }
-
-  /** Takes out of `left` what it wrote. */
-  async #fetchSmall(
-    provider: Provider,
-    left: Map<number, SmallJob>,
-    sink: SessionSink,
-    signal: AbortSignal
-  ): Promise<void> {
-    // The same content at several places is asked for once.
-    const wanted = new Map<string, SmallJob[]>()
-    for (const job of left.values()) wanted.set(job.cid.toString(), [...(wanted.get(job.cid.toString()) ?? []), job])
-    const cids = [...wanted.values()].flatMap(([job]) => (job === undefined ? [] : [job.cid]))
-    for await (const blocks of provider.small(cids, { signal })) {
-      this.#came(
-        provider,
-        blocks.reduce((sum, block) => sum + (block.bytes?.length ?? 0), 0)
-      )
-      const files = blocks.flatMap(({ cid, bytes }) => {
-        if (bytes === undefined)
-          throw new PathmeshError(
-            'SOURCE_CHANGED',
-            `${provider.peer} no longer has ${cid.toString()}: a file changed since it was shared; share it again there`
-          )
-        return (wanted.get(cid.toString()) ?? []).map(job => {
-          if (bytes.length !== job.size)
-            throw new PathmeshError(
-              'CORRUPT',
-              `${job.path} has ${bytes.length} bytes, and the directory says ${job.size}`
-            )
-          return { ordinal: job.ordinal, path: job.path, executable: false, bytes }
-        })
-      })
-      await sink.writeSmall(files)
-      for (const file of files) left.delete(file.ordinal)
-      this.#wrote(
-        files.reduce((sum, file) => sum + file.bytes.length, 0),
-        files.length
-      )
-    }
-  }
-
-  /** A root that is one leaf, of a size that nobody stated. */
-  async #onlyLeaf(sink: SessionSink): Promise<CheckedTree> {
-    let size = -1
-    while (size < 0)
-      await this.#withProvider('transferring', async (provider, signal) => {
-        for await (const [block] of provider.small([this.root], { signal })) {
-          if (block?.bytes === undefined)
-            throw new PathmeshError('NOT_FOUND', `${provider.peer} no longer has ${this.root.toString()}`)
-          const { length } = block.bytes
-          if (length > LEAF_BYTES)
-            throw new PathmeshError('CORRUPT', `${this.root.toString()} is a leaf of ${length} bytes`)
-          this.#came(provider, length)
-          await sink.writeSmall([{ ordinal: 0, path: '', executable: false, bytes: block.bytes }])
-          size = length
-        }
-      })
-    return checkedLeaf(size)
-  }
-
-  async #checkLeaf(provider: Provider, file: CID, job: LeafJob, bytes: Uint8Array): Promise<void> {
-    try {
-      verify(job.cid, bytes)
-    } catch (error) {
-      if (!hasCode(error, 'CORRUPT')) throw error
-      const withdrawn = await provider
-        .wrong(file, job.index, { signal: AbortSignal.timeout(ASK_MS) })
-        .catch(() => false)
-      const what = withdrawn ? 'changed there since it was shared: share it again' : 'did not match its hash'
-      throw new PathmeshError(
-        withdrawn ? 'SOURCE_CHANGED' : 'CORRUPT',
-        `leaf ${job.index} from ${provider.peer} ${what}`,
-        { cause: error }
-      )
-    }
+  #batchFetch(sink: SessionSink): BatchFetch {
+    return new BatchFetch({
+      sink,
+      clock: this.#parts.clock,
+      signal: this.#signal,
+      ask: request => this.#withProvider('transferring', request),
+      onCame: (provider, bytes) => this.#came(provider, bytes),
+      onWrote: (bytes, files) => this.#wrote(bytes, files)
+    })
   }
 
   // --- providers, progress, deadlines ------------------------------------------------------------------------------
@@ -425,14 +277,4 @@ export class Session<Held> {
 
 function checkedLeaf(size: number): CheckedTree {
   return { kind: 'file', size, entries: 1, files: 1, leaves: 1, depth: 0 }
-}
-
-function rangesOf(jobs: Iterable<LeafJob>): { from: number; to: number }[] {
-  const ranges: { from: number; to: number }[] = []
-  for (const { index } of jobs) {
-    const last = ranges.at(-1)
-    if (last?.to === index) last.to = index + 1
-    else ranges.push({ from: index, to: index + 1 })
-  }
-  return ranges
 }

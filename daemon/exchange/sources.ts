@@ -3,6 +3,7 @@
 
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
+import { withDeadline } from '../deadline.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { ASK_MS, PROVIDER_RETRY_MS, REDIAL_LAST_MS } from '../../proto/limits.ts'
 import type { Provider } from './provider.ts'
@@ -96,7 +97,9 @@ export class Sources {
   async #ask(peer: string, signal: AbortSignal): Promise<Provider | undefined> {
     try {
       const provider = await this.#peers.provider(peer)
-      const held = await provider.have(this.#roots, { signal: AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]) })
+      const held = await withDeadline(this.#clock, ASK_MS, `asking ${peer}`, signal, until =>
+        provider.have(this.#roots, { signal: until })
+      )
       if (held.includes(true)) return provider
       // It may be receiving it, or about to be told to share it again: ask later.
       this.#note(peer, new PathmeshError('NO_PROVIDERS', 'it does not hold this content'))

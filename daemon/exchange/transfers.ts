@@ -3,7 +3,8 @@
 import type { Clock } from '../clock.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { PROGRESS_MS, TRANSFERS_MAX } from '../../proto/limits.ts'
-import { type Destination, Session, type SessionRequest, type SessionStatus } from './session.ts'
+import { Session } from './session.ts'
+import type { Destination, SessionRequest, SessionStatus } from './session-types.ts'
 import type { Peers } from './sources.ts'
 
 export interface TransferRequest extends Omit<SessionRequest, 'signal'> {

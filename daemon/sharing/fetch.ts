@@ -4,7 +4,7 @@
 import { basename as basenameOf, dirname, join } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import type { Hasher } from '../content/hasher.ts'
-import type { SessionStatus } from '../exchange/session.ts'
+import type { SessionStatus } from '../exchange/session-types.ts'
 import type { Transfers } from '../exchange/transfers.ts'
 import type { Clock } from '../clock.ts'
 import type { Holding } from '../store/holding-table.ts'

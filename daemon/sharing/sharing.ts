@@ -8,6 +8,7 @@ import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { VersionRecord } from '../catalogue/record.ts'
 import type { Hasher } from '../content/hasher.ts'
 import type { Clock } from '../clock.ts'
+import { withDeadline } from '../deadline.ts'
 import type { Peers } from '../exchange/sources.ts'
 import { RemoteReader } from '../exchange/remote-reader.ts'
 import type { Transfers } from '../exchange/transfers.ts'
@@ -91,7 +92,7 @@ export class Sharing {
       }
     )
     signal.throwIfAborted()
-    const { record, unchanged } = await catalogue.publish(
+    const { record, unchanged } = await catalogue.own.publish(
       { name, root: holding.root, kind: holding.kind, size: holding.size, meta: request.meta ?? null },
       async published => {
         // What lay at this path before is not there any more.
@@ -136,9 +137,9 @@ export class Sharing {
     const name = `${ref.work}/${ref.path}`
     if (ref.node !== undefined && !catalogue.originsCalled(ref.node).includes(self))
       throw new PathmeshError('NOT_ORIGIN', `${name} is published by ${ref.node}: unshare it there`)
-    return catalogue.retire(name, async (retirement, { root }, writes) => {
+    return catalogue.own.retire(name, async (retirement, { root }, writes) => {
       let shared = false
-      for await (const other of catalogue.own()) shared ||= other.name !== name && other.root.equals(root)
+      for await (const other of catalogue.own.list()) shared ||= other.name !== name && other.root.equals(root)
       const holdings = shared ? [] : store.holdings.of(root).filter(holding => holding.class === 'in-place')
       await store.database.commit([...writes, ...holdings.map(holding => store.holdings.delete(holding))])
       for (const holding of holdings) store.holdings.forget(holding)
@@ -303,12 +304,13 @@ export class Sharing {
 
   /** Nodes that hold a root whole, this one first. */
   async #holders(root: CID, signal: AbortSignal): Promise<string[]> {
-    const { peers, store, self } = this.#parts
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)])
+    const { peers, store, self, clock } = this.#parts
     const answers = await Promise.all(
       peers.connected().map(async peer => {
         try {
-          const [has] = await (await peers.provider(peer)).have([root], { signal: deadline })
+          const [has] = await withDeadline(clock, ASK_MS, `asking ${peer}`, signal, async until =>
+            (await peers.provider(peer)).have([root], { signal: until })
+          )
           return has === true ? [peer] : []
         } catch {
           // It does not answer: then nobody can say that it holds it.

@@ -3,7 +3,7 @@
 import type { CID } from 'multiformats/cid'
 import type { Branch } from '../content/file-dag.ts'
 import type { CheckedTree } from '../content/check-tree.ts'
-import type { Destination, SessionSink } from '../exchange/session.ts'
+import type { Destination, SessionSink } from '../exchange/session-types.ts'
 import type { BranchStore } from '../exchange/structure.ts'
 import type { Holding } from '../store/holding-table.ts'
 import { PartialTree } from '../store/partial-tree.ts'

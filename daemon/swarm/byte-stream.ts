@@ -11,7 +11,7 @@ import {
   STREAM_WRITERS_MAX
 } from '../../proto/limits.ts'
 import { Bell } from './bell.ts'
-import { withDeadline } from './deadline.ts'
+import { withDeadline } from '../deadline.ts'
 import { Inbox } from './inbox.ts'
 import { pieces } from './pieces.ts'
 import type { Clock } from './ports.ts'

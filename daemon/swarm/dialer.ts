@@ -4,7 +4,7 @@
 import { errno, PathmeshError } from '../../proto/errors.ts'
 import { DIAL_MS } from '../../proto/limits.ts'
 import { withPeer } from './addresses.ts'
-import { withDeadline } from './deadline.ts'
+import { withDeadline } from '../deadline.ts'
 import type { Handshakes } from './handshakes.ts'
 import type { MeshNode } from './node.ts'
 import type { Clock } from './ports.ts'

@@ -1,12 +1,12 @@
 // Runs something under a deadline of the handed-in clock and the caller's signal.
 // The deadline fails with TIMEOUT; the caller's abort rethrows the caller's reason.
 
-import { PathmeshError } from '../../proto/errors.ts'
-import type { Clock } from './ports.ts'
+import { PathmeshError } from '../proto/errors.ts'
+import type { Clock } from './clock.ts'
 
 /** What `run` returns, or throws; its signal is aborted at the deadline and when `outer` is. */
 export async function withDeadline<T>(
-  clock: Clock,
+  clock: Pick<Clock, 'after'>,
   ms: number,
   doing: string,
   outer: AbortSignal | undefined,
@@ -17,12 +17,12 @@ export async function withDeadline<T>(
   const onAbort = () => controller.abort(outer?.reason)
   outer?.addEventListener('abort', onAbort, { once: true })
   const cancel = clock.after(ms, () =>
-    controller.abort(new PathmeshError('TIMEOUT', `${doing} took more than ${ms} ms`))
+    controller.abort(new PathmeshError('TIMEOUT', `${doing} took more than ${ms / 1000} s`))
   )
   try {
     return await run(controller.signal)
   } catch (error) {
-    // What libp2p makes of an abort names neither the deadline nor the reason.
+    // What a library makes of an abort may name neither the deadline nor the reason.
     controller.signal.throwIfAborted()
     throw error
   } finally {

@@ -1,0 +1,54 @@
+// What this node answers when a peer asks about names: what it knows, signed by whoever said it.
+
+import type { Handler } from '../rpc.ts'
+import { PathmeshError } from '../../proto/errors.ts'
+import { Hello, NamesRequest, ResolveRequest } from '../../proto/generated/catalogue.ts'
+import { FRAME_HEADER_BYTES_MAX, NAME_BYTES_MAX, RECORDS_ANSWER_MAX, REF_BYTES_MAX } from '../../proto/limits.ts'
+import { namesAbove } from './paths.ts'
+import type { RecordTable } from './record-table.ts'
+import { encodeRecords } from './signed-records.ts'
+
+const EMPTY = new Uint8Array(0)
+
+export interface CatalogueSource<Write> {
+  readonly records: RecordTable<Write>
+  readonly hello: Hello
+  /** Hears what a peer says of itself. */
+  onHello(peer: string, hello: Hello): Promise<void>
+}
+
+export function catalogueHandlers<Write>({ records, hello, onHello }: CatalogueSource<Write>): Record<string, Handler> {
+  return {
+    async *hello(body, { peer }) {
+      await onHello(peer, Hello.decode(body))
+      yield { body: Hello.encode(hello), payload: EMPTY }
+    },
+
+    async *resolve(body) {
+      const { path } = ResolveRequest.decode(body)
+      if (Buffer.byteLength(path) > REF_BYTES_MAX) throw new PathmeshError('INVALID_ARGUMENT', 'a path is too long')
+      const found: Uint8Array[] = []
+      for (const name of [path, ...namesAbove(path)]) {
+        for await (const { bytes } of records.named(name)) if (found.length < RECORDS_ANSWER_MAX) found.push(bytes)
+      }
+      yield { body: encodeRecords(found), payload: EMPTY }
+    },
+
+    async *names(body, { signal }) {
+      const { prefix, afterName, afterOrigin } = NamesRequest.decode(body)
+      if (Buffer.byteLength(prefix) > NAME_BYTES_MAX)
+        throw new PathmeshError('INVALID_ARGUMENT', 'a prefix is too long')
+      let [some, bytes]: [Uint8Array[], number] = [[], 0]
+      for await (const kept of records.list(prefix, { name: afterName, origin: afterOrigin })) {
+        signal.throwIfAborted()
+        if (some.length >= RECORDS_ANSWER_MAX || bytes + kept.bytes.length > FRAME_HEADER_BYTES_MAX / 2) {
+          yield { body: encodeRecords(some), payload: EMPTY }
+          ;[some, bytes] = [[], 0]
+        }
+        some.push(kept.bytes)
+        bytes += kept.bytes.length
+      }
+      yield { body: encodeRecords(some), payload: EMPTY }
+    }
+  }
+}
