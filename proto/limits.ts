@@ -125,6 +125,9 @@ export const CHECKPOINT_FILES = 512
 export const INDEX_LOOKUPS = 1_000
 /** Rows in one write to the index. */
 export const INDEX_BATCH_ROWS = 20_000
+/** Threads that read and write small files, and how long an idle one is kept. */
+export const FILE_THREADS = 2
+export const FILE_THREAD_IDLE_MS = 2_000
 /** Small files in one message to a worker thread. */
 export const FILES_IN_A_TASK = 256
 /** Files opened, synced or statted at the same time. */

@@ -2,7 +2,7 @@
 // content; what it refuses is in its parts.
 
 import type { Handler } from '../rpc.ts'
-import { Hello } from '../../proto/generated/catalogue.ts'
+import type { Hello } from '../../proto/generated/catalogue.ts'
 import { NODE_NAME_BYTES_MAX } from '../../proto/limits.ts'
 import { OwnNames, type OwnNamesComponents } from './own-names.ts'
 import { namesAbove } from './paths.ts'

@@ -60,9 +60,9 @@ export class Questions<Write> {
   }
 
   async #askAll(method: string, request: Bytes, isAskedFor: IsAskedFor, signal?: AbortSignal): Promise<void> {
-    const { connected, log } = this.#parts
+    const { log } = this.#parts
     await Promise.all(
-      connected().map(async peer => {
+      this.#parts.connected().map(async peer => {
         try {
           await this.#ask(peer, method, request, body => this.#keep(peer, decodeRecords(body), isAskedFor), signal)
         } catch (error) {

@@ -17,10 +17,11 @@ export interface CatalogueSource<Write> {
   onHello(peer: string, hello: Hello): Promise<void>
 }
 
-export function catalogueHandlers<Write>({ records, hello, onHello }: CatalogueSource<Write>): Record<string, Handler> {
+export function catalogueHandlers<Write>(source: CatalogueSource<Write>): Record<string, Handler> {
+  const { records, hello } = source
   return {
     async *hello(body, { peer }) {
-      await onHello(peer, Hello.decode(body))
+      await source.onHello(peer, Hello.decode(body))
       yield { body: Hello.encode(hello), payload: EMPTY }
     },
 

@@ -3,15 +3,17 @@
 import { Piscina } from 'piscina'
 import type { Fingerprint } from '../content/fingerprint.ts'
 import { type PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { FILES_IN_A_TASK } from '../../proto/limits.ts'
+import { FILE_THREAD_IDLE_MS, FILE_THREADS, FILES_IN_A_TASK } from '../../proto/limits.ts'
 import type { CopyTask, Failure, Outcome, ReadAnswer, ReadTask, Stamp, WriteOrder } from './file-worker.ts'
 
 export class FilePool {
   readonly #pool = new Piscina({
     filename: new URL('./file-worker.js', import.meta.url).href,
     minThreads: 0,
-    maxThreads: 2,
-    idleTimeout: 2_000
+    maxThreads: FILE_THREADS,
+    idleTimeout: FILE_THREAD_IDLE_MS,
+    // They hold a message at a time, outside of their heaps.
+    resourceLimits: { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 }
   })
 
   /** Whole small files in one buffer. A file that fails does not fail the others. */
@@ -19,9 +21,9 @@ export class FilePool {
     return this.#pool.run(tasks, { name: 'read' })
   }
 
-  /** Writes files that `order.bytes` holds. Rejects with the first failure: NO_SPACE, DENIED, IO. */
+  /** Writes files that `order.bytes` holds, which is given away. Rejects with the first failure: NO_SPACE, DENIED, IO. */
   async write(order: WriteOrder): Promise<void> {
-    const outcomes: Outcome<null>[] = await this.#pool.run(order, { name: 'write' })
+    const outcomes: Outcome<null>[] = await this.#pool.run(order, { name: 'write', transferList: [order.bytes.buffer] })
     allOrThrow(outcomes, order.tasks, task => `writing ${task.path}`)
   }
 

@@ -74,7 +74,7 @@ export function read(tasks: readonly ReadTask[]): ReadAnswer {
 
 export interface WriteOrder {
   readonly tasks: readonly WriteTask[]
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array<ArrayBuffer>
 }
 
 /** Writes whole files, each with its final mode, over whatever an earlier attempt left. Nothing is synced. */

@@ -109,7 +109,7 @@ export class PartialTree {
     })
     await this.#parts.pool.write({ tasks, bytes })
     for (const file of files) this.ledger.add(file.ordinal)
-    await this.#written(bytes.length, files.length)
+    await this.#written(at, files.length)
   }
 
   /** Bytes that an earlier process wrote, or undefined where it did not. */

@@ -8,25 +8,22 @@ import { chmod, mkdir, rename, stat, statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import type { Branches } from '../content/branches.ts'
-import { leaves } from '../content/leaves.ts'
-import { DAG_PB } from '../content/multihash.ts'
-import { type WalkedEntry, walkTree } from '../content/walk.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Random } from '../random.ts'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { DISK_RESERVE_BYTES, FILES_IN_A_TASK } from '../../proto/limits.ts'
+import { DISK_RESERVE_BYTES } from '../../proto/limits.ts'
 import { bootId } from './boot.ts'
 import { BranchTable } from './branch-table.ts'
 import { ContentReader } from './content-reader.ts'
 import { Database, del, put, type Table, type Write } from './database.ts'
-import { Disposal, removeTree } from './disposal.ts'
-import { renameDurably, syncTree } from './durable.ts'
+import { Disposal } from './disposal.ts'
 import { FilePool } from './file-pool.ts'
 import { FileTable } from './file-table.ts'
 import { type Holding, HoldingTable } from './holding-table.ts'
 import { Leases } from './leases.ts'
 import { Ledger } from './ledger.ts'
+import { materialise } from './materialise.ts'
 import { PartialTree } from './partial-tree.ts'
 
 export interface StoreComponents {
@@ -182,52 +179,16 @@ export class Store {
     })
   }
 
-  /**
-   * Makes a partial root, all of whose leaves have been written, into content that is held. The order is: files and
-   * directories synced, renamed, made read-only, indexed, and last the row that says so.
-   */
+  /** Makes a partial root, all of whose leaves have been written, into content that is held. See materialise.ts. */
   async finish(partial: PartialTree, size: number, signal?: AbortSignal): Promise<Holding> {
     const { root } = partial
-    const entries: WalkedEntry[] = []
-    for await (const entry of walkTree(root, this.branches, { signal, size })) entries.push(entry)
-    for (const { kind, path, target } of entries)
-      if (kind === 'symlink' && target !== undefined) await partial.makeLink(path, target)
-    await partial.close()
-    const folder = this.#partialFolder(root)
-    const directories = entries.filter(entry => entry.kind === 'directory').map(entry => entry.path)
-    const files = entries.filter(entry => entry.kind === 'file')
-    await syncTree(
-      folder,
-      [...files, ...directories.map(path => ({ path })).toReversed()]
-        .map(({ path }) => partial.at(path))
-        .concat(folder),
-      this.pool
-    )
-    signal?.throwIfAborted()
-
-    const target = this.#contentFolder(root)
-    await removeTree(target)
-    await renameDurably(folder, target)
-    const path = join(target, partial.basename)
-    const at = (sub: string) => (sub === '' ? path : join(path, sub))
-    for (const directory of directories.toReversed()) await chmod(at(directory), 0o555)
-    await this.database.commitInParts(this.#indexManaged(files, at))
-
-    const [top] = entries
-    const total = files.reduce((sum, file) => sum + file.size, 0)
-    const holding: Holding = {
-      root,
-      kind: top?.kind === 'directory' ? 'directory' : 'file',
-      size: total,
-      entries: entries.length,
-      class: 'managed',
-      path
-    }
-    await this.database.commit([
-      this.holdings.put(holding),
-      del(this.#partials, root.toString()),
-      del(this.#ledgers, root.bytes)
-    ])
+    const parts = { branches: this.branches, files: this.files, pool: this.pool, database: this.database }
+    const holding = await materialise(partial, this.#partialFolder(root), this.#contentFolder(root), parts, {
+      size,
+      signal
+    })
+    const done = [del(this.#partials, root.toString()), del(this.#ledgers, root.bytes)]
+    await this.database.commit([this.holdings.put(holding), ...done])
     this.holdings.remember(holding)
     return holding
   }
@@ -268,37 +229,6 @@ export class Store {
       await this.database.commit(writes)
       this.holdings.forget(holding)
     }
-  }
-
-  async *#indexManaged(files: readonly WalkedEntry[], at: (path: string) => string): AsyncGenerator<Write> {
-    for (let start = 0; start < files.length; start += FILES_IN_A_TASK) {
-      const some = files.slice(start, start + FILES_IN_A_TASK)
-      const fingerprints = await this.pool.look(some.map(file => at(file.path)))
-      for (const [i, file] of some.entries()) {
-        const fingerprint = fingerprints[i]
-        if (fingerprint === undefined) continue
-        const wrapped = file.inline !== undefined
-        const facts = {
-          path: at(file.path),
-          fingerprint,
-          cid: file.cid,
-          tsize: 0,
-          executable: file.executable,
-          stampedAt: 0,
-          class: 'managed' as const
-        }
-        yield* this.files.add(facts, wrapped ? new Uint8Array(0) : await this.#digests(file), wrapped)
-        // The block of a wrapped leaf is made from the file from now on.
-        if (wrapped) yield this.branches.delete(file.cid)
-      }
-    }
-  }
-
-  async #digests(file: WalkedEntry): Promise<Uint8Array> {
-    if (file.cid.code !== DAG_PB) return file.cid.multihash.digest
-    const digests: Uint8Array[] = []
-    for await (const leaf of leaves(file.cid, this.branches)) digests.push(leaf.cid.multihash.digest)
-    return Buffer.concat(digests)
   }
 
   /** A crash between the rename and the last row leaves content that nobody knows: it is partial again, and finished on demand. */

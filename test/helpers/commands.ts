@@ -5,7 +5,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { z } from 'zod'
-import { inTime } from './poll.ts'
 
 /** The command, compiled beside these tests. */
 export const BIN = fileURLToPath(new URL('../../bin.js', import.meta.url))
@@ -109,14 +108,14 @@ export class Outcome {
   }
 }
 
-/** Runs a command to its end. */
+/** Runs a command to its end; one that does not come to it is killed, and its status is null. */
 export async function command(args: readonly string[], options?: SpawnOptions): Promise<Outcome> {
   const started = new Started(args, options)
+  const late = setTimeout(() => started.child.kill('SIGKILL'), ENDED_MS)
   try {
-    return await inTime(`pathmesh ${args.join(' ')} ended`, started.ended, ENDED_MS)
-  } catch (error) {
-    started.child.kill('SIGKILL')
-    throw error
+    return await started.ended
+  } finally {
+    clearTimeout(late)
   }
 }
 

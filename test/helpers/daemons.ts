@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { connect, type Mesh } from '../../client/index.ts'
 import { removeTree } from '../../daemon/store/disposal.ts'
-import { Invite, Peer, Status } from '../../proto/api.ts'
+import { Invite, type Peer, Status } from '../../proto/api.ts'
 import { command, type Outcome, type SpawnOptions, Started } from './commands.ts'
-import { until } from './poll.ts'
+import { until } from './until.ts'
 
 const READY_MS = 20_000
 const LOOPBACK = '/ip4/127.0.0.1/tcp'
@@ -56,7 +56,7 @@ export class Daemon {
           const end = started.stdout.indexOf('\n')
           return end !== -1 && started.stdout.slice(0, end)
         },
-        { deadlineMs: READY_MS }
+        READY_MS
       )
       return new Daemon(options, started, ReadyLine.parse(JSON.parse(line)))
     } catch (error) {
@@ -116,7 +116,10 @@ export class Daemon {
   }
 
   async peers(): Promise<Peer[]> {
-    return (await this.cli(['peers'])).lines.map(line => Peer.parse(line))
+    await using mesh = await this.connect()
+    const peers: Peer[] = []
+    for await (const peer of mesh.peers()) peers.push(peer)
+    return peers
   }
 
   /** Stops it from running, as a machine that sleeps does. */
@@ -203,9 +206,7 @@ export class Scene {
     const [first, ...others] = names
     const origin = await this.up(first)
     const invite = others.length === 0 ? undefined : await origin.invite()
-    const joined = await Promise.all(
-      others.map(name => this.up(name, invite === undefined ? {} : { join: invite }))
-    )
+    const joined = await Promise.all(others.map(name => this.up(name, invite === undefined ? {} : { join: invite })))
     await Promise.all(joined.map(daemon => connected(daemon, origin)))
     return [origin, ...joined]
   }

@@ -37,7 +37,9 @@ export class Seeded {
   }
 
   bytes(length: number): Buffer {
-    const key = createHash('sha256').update(`${this.seed} ${this.between(0, 2 ** 32)}`).digest()
+    const key = createHash('sha256')
+      .update(`${this.seed} ${this.between(0, 2 ** 32)}`)
+      .digest()
     return createCipheriv('aes-256-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length))
   }
 }

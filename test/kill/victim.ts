@@ -40,6 +40,7 @@ export class Victim {
   /** Starts it; with an invite it has met that node when it is ready. */
   async start(invite = this.#invite): Promise<void> {
     this.#invite = invite
+    await this.end()
     const child = this.#spawn()
     const { stdout } = child
     if (stdout === null) throw new Error('no stdout')
@@ -54,12 +55,13 @@ export class Victim {
 
   /** Starts it and kills it after so long, ready or not. */
   async startAndKill(afterMs: number): Promise<void> {
+    await this.end()
     const child = this.#spawn()
     await Promise.race([pause(afterMs), once(child, 'close')])
     await this.kill()
   }
 
-  /** SIGKILL; resolves when the process is gone. Whatever it was asked has failed or been answered by then. */
+  /** SIGKILL; resolves when the process is gone. What it answered before can still be read. */
   async kill(): Promise<void> {
     const child = this.#child
     this.#child = undefined
@@ -68,6 +70,11 @@ export class Victim {
       child.kill('SIGKILL')
       await gone
     }
+  }
+
+  /** Ends it and what it holds open. */
+  async end(): Promise<void> {
+    await this.kill()
     await this.#mesh?.close()
     this.#mesh = undefined
   }

@@ -1,0 +1,107 @@
+// From a partial root to an ordinary read-only file or tree, in the order that survives a power cut: files and directories
+// synced, renamed, made read-only, indexed. The row that says it is held is written by the caller, last.
+
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { CID } from 'multiformats/cid'
+import { leaves } from '../content/leaves.ts'
+import { DAG_PB } from '../content/multihash.ts'
+import { walkTree } from '../content/walk.ts'
+import { FILES_IN_A_TASK } from '../../proto/limits.ts'
+import type { BranchTable } from './branch-table.ts'
+import type { Database, Write } from './database.ts'
+import { removeTree } from './disposal.ts'
+import { renameDurably, syncTree } from './durable.ts'
+import type { FilePool } from './file-pool.ts'
+import type { FileTable } from './file-table.ts'
+import type { Holding } from './holding-table.ts'
+import type { PartialTree } from './partial-tree.ts'
+
+export interface MaterialiseParts {
+  readonly branches: BranchTable
+  readonly files: FileTable
+  readonly pool: FilePool
+  readonly database: Database
+}
+
+interface ListedFile {
+  readonly path: string
+  readonly cid: CID
+  readonly size: number
+  readonly executable: boolean
+  /** Its bytes came inside its block. */
+  readonly wrapped: boolean
+}
+
+/** `size`: bytes of a root that is a leaf. */
+export async function materialise(
+  partial: PartialTree,
+  from: string,
+  to: string,
+  parts: MaterialiseParts,
+  { size, signal }: { size: number; signal?: AbortSignal | undefined }
+): Promise<Holding> {
+  const files: ListedFile[] = []
+  const directories: string[] = []
+  let entries = 0
+  for await (const { kind, path, cid, size: bytes, executable, inline, target } of walkTree(
+    partial.root,
+    parts.branches,
+    { signal, size }
+  )) {
+    entries++
+    if (kind === 'file') files.push({ path, cid, size: bytes, executable, wrapped: inline !== undefined })
+    else if (kind === 'directory') directories.push(path)
+    else if (target !== undefined) await partial.makeLink(path, target)
+  }
+  await partial.close()
+  const deepestFirst = directories.toReversed()
+  await syncTree(
+    from,
+    [...files.map(file => partial.at(file.path)), ...deepestFirst.map(path => partial.at(path)), from],
+    parts.pool
+  )
+  signal?.throwIfAborted()
+
+  await removeTree(to)
+  await renameDurably(from, to)
+  const path = join(to, partial.basename)
+  const at = (sub: string): string => (sub === '' ? path : join(path, sub))
+  for (const directory of deepestFirst) await chmod(at(directory), 0o555)
+  await parts.database.commitInParts(indexRows(files, at, parts))
+  const total = files.reduce((sum, file) => sum + file.size, 0)
+  return {
+    root: partial.root,
+    kind: directories.length > 0 ? 'directory' : 'file',
+    size: total,
+    entries,
+    class: 'managed',
+    path
+  }
+}
+
+async function* indexRows(
+  files: readonly ListedFile[],
+  at: (path: string) => string,
+  parts: MaterialiseParts
+): AsyncGenerator<Write> {
+  for (let start = 0; start < files.length; start += FILES_IN_A_TASK) {
+    const some = files.slice(start, start + FILES_IN_A_TASK)
+    const fingerprints = await parts.pool.look(some.map(file => at(file.path)))
+    for (const [i, { path, cid, executable, wrapped }] of some.entries()) {
+      const fingerprint = fingerprints[i]
+      if (fingerprint === undefined) continue
+      const facts = { path: at(path), fingerprint, cid, tsize: 0, executable, stampedAt: 0, class: 'managed' as const }
+      yield* parts.files.add(facts, wrapped ? new Uint8Array(0) : await digestsOf(cid, parts), wrapped)
+      // The block of a wrapped leaf is made from the file from now on.
+      if (wrapped) yield parts.branches.delete(cid)
+    }
+  }
+}
+
+async function digestsOf(cid: CID, { branches }: MaterialiseParts): Promise<Uint8Array> {
+  if (cid.code !== DAG_PB) return cid.multihash.digest
+  const digests: Uint8Array[] = []
+  for await (const leaf of leaves(cid, branches)) digests.push(leaf.cid.multihash.digest)
+  return Buffer.concat(digests)
+}
