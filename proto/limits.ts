@@ -121,10 +121,12 @@ export const REDIAL_LAST_MS = 60_000
 export const CHECKPOINT_BYTES = 16 * MiB
 /** Files verified between two such notes. */
 export const CHECKPOINT_FILES = 512
+/** Between two attempts to open an index that a full disk closed. */
+export const REOPEN_MS = 1_000
 /** Files looked up in the index at a time. */
 export const INDEX_LOOKUPS = 1_000
 /** Rows in one write to the index. */
-export const INDEX_BATCH_ROWS = 20_000
+export const INDEX_BATCH_ROWS = 4_000
 /** Threads that read and write small files, and how long an idle one is kept. */
 export const FILE_THREADS = 2
 export const FILE_THREAD_IDLE_MS = 2_000

@@ -114,18 +114,18 @@ export class RemoteReader implements Branches {
   async #ask<T>(ask: (provider: Provider, signal: AbortSignal) => Promise<T>): Promise<T> {
     const stallMs = this.#request.stallMs ?? STALL_MS
     const deadline = new AbortController()
-    let why = 'no provider answered'
-    const cancel = this.#clock.after(stallMs, () =>
-      deadline.abort(
-        new PathmeshError('TIMEOUT', `nothing arrived for ${stallMs / 1000} s: ${why}`, {
-          details: { tried: this.#sources.tried() }
-        })
-      )
-    )
+    /** Why there is nobody to ask, while that is so. */
+    let why: string | undefined
+    const cancel = this.#clock.after(stallMs, () => {
+      const details = { tried: this.#sources.tried() }
+      const waited = `nothing arrived for ${stallMs / 1000} s: ${why ?? 'no provider answered'}`
+      deadline.abort(new PathmeshError(why === undefined ? 'TIMEOUT' : 'NO_PROVIDERS', waited, { details }))
+    })
     const signal = AbortSignal.any([this.#request.signal, deadline.signal])
     try {
       while (true) {
         const provider = await this.#sources.get(signal, reason => (why = reason))
+        why = undefined
         try {
           return await ask(provider, signal)
         } catch (error) {

@@ -3,10 +3,11 @@
 
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import type { AbstractBatchOperation, AbstractSublevel } from 'abstract-level'
 import { Level } from 'level'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { INDEX_BATCH_ROWS } from '../../proto/limits.ts'
+import { INDEX_BATCH_ROWS, REOPEN_MS } from '../../proto/limits.ts'
 
 type Root = Level<unknown, unknown>
 export type Table<K, V> = AbstractSublevel<Root, string | Buffer | Uint8Array, K, V>
@@ -22,6 +23,11 @@ const TEXT = { keyEncoding: 'utf8', valueEncoding: 'json' } as const
 
 export class Database {
   readonly #level: Root
+  readonly #tables: { open(): Promise<void> }[] = []
+  /** Why it is closed at the moment, and the way back. */
+  #broken: PathmeshError | undefined
+  #reopening: Promise<void> = Promise.resolve()
+  #closing = false
 
   private constructor(level: Root) {
     this.#level = level
@@ -50,21 +56,17 @@ export class Database {
 
   /** A table with text keys and JSON values. */
   table<V>(name: string): Table<string, V> {
-    return this.#level.sublevel<string, V>(name, TEXT)
+    return this.#listed(this.#level.sublevel<string, V>(name, TEXT))
   }
 
   /** A table with binary keys and values. */
   bytesTable(name: string): Table<Uint8Array, Uint8Array> {
-    return this.#level.sublevel<Uint8Array, Uint8Array>(name, BYTES)
+    return this.#listed(this.#level.sublevel<Uint8Array, Uint8Array>(name, BYTES))
   }
 
   /** All of the writes or none, on the disk when it returns. NO_SPACE and IO errors leave the database as it was. */
-  async commit(writes: readonly Write[]): Promise<void> {
-    try {
-      await this.#level.batch([...writes], { sync: true })
-    } catch (error) {
-      throw indexError(error)
-    }
+  commit(writes: readonly Write[]): Promise<void> {
+    return this.#write(writes, true)
   }
 
   /**
@@ -84,16 +86,55 @@ export class Database {
   }
 
   /** Writes that a crash of the machine, not of the process, may lose. */
-  async note(writes: readonly Write[]): Promise<void> {
+  note(writes: readonly Write[]): Promise<void> {
+    return this.#write(writes, false)
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#reopening
+    await this.#level.close()
+  }
+
+  async #write(writes: readonly Write[], sync: boolean): Promise<void> {
+    if (this.#broken !== undefined) {
+      await Promise.race([this.#reopening, wait(REOPEN_MS)])
+      if (this.#broken !== undefined) throw this.#broken
+    }
     try {
-      await this.#level.batch([...writes], { sync: false })
+      await this.#level.batch([...writes], { sync })
     } catch (error) {
-      throw indexError(error)
+      const failure = indexError(error)
+      if (!this.#closing && this.#broken === undefined) {
+        this.#broken = failure
+        this.#reopening = this.#reopen()
+      }
+      throw failure
     }
   }
 
-  close(): Promise<void> {
-    return this.#level.close()
+  /**
+   * After a write that failed, LevelDB takes no more, or appends to a record that is torn: only opening it again makes it
+   * whole. On a full disk that fails too, and is tried again until there is room.
+   */
+  async #reopen(): Promise<void> {
+    await this.#level.close()
+    while (!this.#closing) {
+      try {
+        await this.#level.open()
+        for (const table of this.#tables) await table.open()
+        break
+      } catch {
+        // Nothing to do but to wait for room; whoever writes meanwhile is told why it is not open.
+        await wait(REOPEN_MS)
+      }
+    }
+    this.#broken = undefined
+  }
+
+  #listed<T extends { open(): Promise<void> }>(table: T): T {
+    this.#tables.push(table)
+    return table
   }
 }
 

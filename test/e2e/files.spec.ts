@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'mocha'
 import type { Mesh } from '../../client/index.ts'
 import { Got, Progress, Shared } from '../../proto/api.ts'
 import { LEAF_BYTES } from '../../proto/limits.ts'
-import { type Daemon, Scene } from '../helpers/daemons.ts'
+import { type Daemon, must, Scene } from '../helpers/daemons.ts'
 import { Seeded } from '../helpers/seeded.ts'
 import { failsWith } from '../helpers/trees.ts'
 
@@ -51,7 +51,7 @@ describe('a file', function () {
       assert.ok(bytes.equals(await readFile(got.path)))
       assert.equal(got.version.cid, shared.cid)
       assert.equal(got.version.seq, 1)
-      assert.equal(got.bytesFetched, size)
+      assertFetched(got.bytesFetched, size)
       await got.release()
     })
   }
@@ -77,8 +77,8 @@ describe('a file', function () {
     const outcome = await must(other).cli(['get', 'train/model.bin'], { cwd })
     const done = outcome.value(Done)
     assert.equal(done.path, join(cwd, 'model.bin'))
-    assert.deepEqual(done.providers, [{ peerId: must(origin).peerId, bytes: LARGE }])
-    assert.equal(done.bytesFetched, LARGE)
+    assert.deepEqual(done.providers, [{ peerId: must(origin).peerId, bytes: done.bytesFetched }])
+    assertFetched(done.bytesFetched, LARGE)
     assert.equal(done.seq, 1)
     assert.equal(outcome.stderr, '')
     const progress = outcome.lines.slice(0, -1).map(line => Progress.strict().parse(line))
@@ -93,7 +93,7 @@ describe('a file', function () {
     await must(here).share(await scene.file('once', random.bytes(5 * MiB)), { as: 'once/x' })
     const first = await must(there).path('once/x').get()
     const second = await must(there).path('once/x').get()
-    assert.equal(first.bytesFetched, 5 * MiB)
+    assertFetched(first.bytesFetched, 5 * MiB)
     assert.equal(second.bytesFetched, 0)
     assert.deepEqual(second.providers, [])
     assert.equal(second.path, first.path)
@@ -147,7 +147,7 @@ describe('a file', function () {
   })
 
   it('that is sparse arrives with its holes', async () => {
-    const size = FULL ? 5 * 1024 * MiB : 1024 * MiB
+    const size = FULL ? 5 * 1024 * MiB : 256 * MiB
     const path = await scene.file('sparse', random.bytes(3 * MiB))
     await truncate(path, size)
     const shared = await must(here).share(path, { as: 'sparse/x' })
@@ -156,7 +156,7 @@ describe('a file', function () {
     assert.equal(got.version.cid, shared.cid)
     const { size: arrived, blocks } = await stat(to)
     assert.equal(arrived, size)
-    assert.ok(blocks * 512 < 64 * MiB, `${blocks * 512} bytes on the disk`)
+    assert.ok(blocks * 512 <= 4 * MiB, `${blocks * 512} bytes on the disk`)
     await must(other).cli(['drop', 'sparse/x'])
   })
 
@@ -178,7 +178,7 @@ describe('a file', function () {
   it('is served no more once it is unshared, and its copies stay', async () => {
     const path = await scene.file('retired', 'retired')
     const { cid } = await must(here).share(path, { as: 'retire/x' })
-    await must(there).path('retire/x').get()
+    await (await must(there).path('retire/x').get()).release()
     assert.equal((await must(origin).cli(['unshare', 'retire/x'])).status, 0)
     await assert.rejects(must(there).path('retire/x').get(), failsWith('NOT_FOUND'))
     assert.equal(await readFile(path, 'utf8'), 'retired')
@@ -207,7 +207,7 @@ describe('a file', function () {
   })
 })
 
-function must<T>(value: T | undefined): T {
-  assert.ok(value !== undefined)
-  return value
+/** The content, and what says how it hangs together: a thousandth, and less. */
+function assertFetched(bytes: number, size: number): void {
+  assert.ok(bytes >= size && bytes <= size * 1.001, `${bytes} bytes were fetched for ${size}`)
 }

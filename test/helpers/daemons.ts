@@ -235,3 +235,9 @@ export async function connected(one: Daemon, other: Daemon): Promise<void> {
     )
   }
 }
+
+/** What `before` has set. */
+export function must<T>(value: T | undefined): T {
+  assert.ok(value !== undefined)
+  return value
+}

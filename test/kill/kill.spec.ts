@@ -100,7 +100,7 @@ describe('a daemon that is killed at any moment', function () {
         return false
       }
     )
-    await Promise.race([pause(random.next() * expected), running])
+    await Promise.race([pause(1.2 * random.next() * expected), running])
     killed = true
     await victim.kill()
     const acknowledged = await running
