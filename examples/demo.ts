@@ -136,7 +136,9 @@ async function fetchTo(path: Path, to: string, onBytes: (bytes: number) => void 
     to,
     signal,
     onProgress: ({ phase, bytes, total, bytesPerSecond }) => {
-      moving(`${bar(bytes, total ?? bytes)}  ${phase}  ${bytesPerSecond > 0 ? `${size(bytesPerSecond)}/s` : ''}`)
+      moving(
+        `${total === null ? '' : `${bar(bytes, total)}  `}${phase}  ${bytesPerSecond > 0 ? `${size(bytesPerSecond)}/s` : ''}`
+      )
       if (phase === 'structure' || phase === 'transferring') times.push(performance.now())
       if (phase === 'transferring') onBytes(bytes)
     }

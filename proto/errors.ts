@@ -148,6 +148,13 @@ export function toPathmeshError(error: unknown, doing: string): PathmeshError {
   if (error instanceof Error && error.name === 'TimeoutError')
     return new PathmeshError('TIMEOUT', `${doing}: timed out`, { cause: error })
   const number = errno(error)
+  if (number?.startsWith('LEVEL_') === true) {
+    return new PathmeshError(
+      'IO',
+      `${doing}: the index is closed at the moment: its disk is full, or the daemon stops`,
+      { cause: error }
+    )
+  }
   const detail = error instanceof Error ? error.message : String(error)
   if (number !== undefined && /^E[A-Z0-9]+$/.test(number))
     return new PathmeshError(FROM_ERRNO[number] ?? 'IO', `${doing}: ${detail}`, { cause: error })

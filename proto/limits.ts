@@ -121,6 +121,8 @@ export const REDIAL_LAST_MS = 60_000
 export const CHECKPOINT_BYTES = 16 * MiB
 /** Files verified between two such notes. */
 export const CHECKPOINT_FILES = 512
+/** Bytes of the disk that are kept for opening the index when nothing else is free: two log files and a manifest. */
+export const RESERVE_BYTES = 8 * MiB
 /** Between two attempts to open an index that a full disk closed. */
 export const REOPEN_MS = 1_000
 /** Files looked up in the index at a time. */

@@ -125,12 +125,6 @@ const DIRECT: Readonly<Record<string, string>> = {
   'daemon/clock.ts: setTimeout': 'the system clock itself',
   'daemon/random.ts: Math.random': 'the system chance itself',
   'daemon/log.ts: Date.now': 'a default; a log is for people, and decides nothing',
-  'daemon/rpc.ts: setTimeout': 'the deadline of a frame that has begun: it watches a socket, not an algorithm',
-  'daemon/callers.ts: AbortSignal.timeout': 'the deadline of opening a stream',
-  'daemon/catalogue/catalogue.ts: AbortSignal.timeout': 'the deadline of one question to a peer',
-  'daemon/exchange/session.ts: AbortSignal.timeout': 'the deadline of one question to a peer',
-  'daemon/exchange/sources.ts: AbortSignal.timeout': 'the deadline of one question to a peer',
-  'daemon/sharing/sharing.ts: AbortSignal.timeout': 'the deadline of one question to a peer',
   'daemon/content/hasher.ts: Date.now': "a default; compared with the times of files, which are the system's",
   'daemon/store/boot.ts: Date.now': 'the moment at which the machine was started',
   'daemon/store/disposal.ts: Date.now': 'a name that no earlier process has used',
@@ -244,7 +238,7 @@ const LAYERS = [
   ['content']
 ]
 /** Small files that every part of the daemon may import; they import proto and each other. */
-const COMMON = ['clock', 'random', 'log', 'rpc', 'callers', 'polyfill', 'version']
+const COMMON = ['clock', 'random', 'log', 'rpc', 'callers', 'deadline', 'polyfill', 'version']
 
 function mayImport({ from, to, isLazy }: Import): boolean {
   const [importer, imported] = [partOf(from), partOf(to)]

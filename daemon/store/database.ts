@@ -8,6 +8,7 @@ import type { AbstractBatchOperation, AbstractSublevel } from 'abstract-level'
 import { Level } from 'level'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { INDEX_BATCH_ROWS, REOPEN_MS } from '../../proto/limits.ts'
+import { Reserve } from './reserve.ts'
 
 type Root = Level<unknown, unknown>
 export type Table<K, V> = AbstractSublevel<Root, string | Buffer | Uint8Array, K, V>
@@ -23,14 +24,16 @@ const TEXT = { keyEncoding: 'utf8', valueEncoding: 'json' } as const
 
 export class Database {
   readonly #level: Root
+  readonly #reserve: Reserve
   readonly #tables: { open(): Promise<void> }[] = []
   /** Why it is closed at the moment, and the way back. */
   #broken: PathmeshError | undefined
   #reopening: Promise<void> = Promise.resolve()
   #closing = false
 
-  private constructor(level: Root) {
+  private constructor(level: Root, reserve: Reserve) {
     this.#level = level
+    this.#reserve = reserve
   }
 
   /** Opens `<data>/db`, made if it is missing. IN_USE if another process has it; CORRUPT if level cannot read it. */
@@ -51,7 +54,9 @@ export class Database {
         throw new PathmeshError('CORRUPT', `the index in ${join(data, 'db')} is damaged`, { cause: error })
       throw toPathmeshError(cause ?? error, `opening the index in ${data}`)
     }
-    return new Database(level)
+    const reserve = new Reserve(join(data, 'reserve'))
+    await reserve.take()
+    return new Database(level, reserve)
   }
 
   /** A table with text keys and JSON values. */
@@ -103,6 +108,7 @@ export class Database {
     }
     try {
       await this.#level.batch([...writes], { sync })
+      if (!this.#reserve.isHeld) await this.#reserve.take()
     } catch (error) {
       const failure = indexError(error)
       if (!this.#closing && this.#broken === undefined) {
@@ -115,10 +121,11 @@ export class Database {
 
   /**
    * After a write that failed, LevelDB takes no more, or appends to a record that is torn: only opening it again makes it
-   * whole. On a full disk that fails too, and is tried again until there is room.
+   * whole. On a full disk that takes the reserve; where even that is not enough, it is tried again until there is room.
    */
   async #reopen(): Promise<void> {
     await this.#level.close()
+    await this.#reserve.giveUp()
     while (!this.#closing) {
       try {
         await this.#level.open()

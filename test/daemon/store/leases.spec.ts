@@ -1,0 +1,67 @@
+// Who uses which bytes: a session's leases live as long as it, and one release gives back one lease.
+
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'mocha'
+import { RAW, cidOf } from '../../../daemon/content/multihash.ts'
+import { Database } from '../../../daemon/store/database.ts'
+import { Leases } from '../../../daemon/store/leases.ts'
+import { COMMAND_LEASE_MS } from '../../../proto/limits.ts'
+import { ManualClock } from '../../helpers/manual-clock.ts'
+import { Seeded } from '../../helpers/seeded.ts'
+import { temporaryFolder } from '../../helpers/trees.ts'
+
+const root = cidOf(RAW, 'blake3', Buffer.from('read'))
+const other = cidOf(RAW, 'blake3', Buffer.from('not read'))
+
+describe('Leases', () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>
+  let database: Database
+  let leases: Leases
+  const clock = new ManualClock()
+
+  beforeEach(async () => {
+    folder = await temporaryFolder()
+    database = await Database.open(folder.path)
+    const random = new Seeded('leases')
+    leases = new Leases(database, clock, () => random.next())
+  })
+
+  afterEach(async () => {
+    await database.close()
+    await folder.remove()
+  })
+
+  it('says that a root is read while any lease of it is taken', () => {
+    const session = leases.openSession()
+    const [one, two] = [leases.take(root, session), leases.take(root, session)]
+    assert.ok(one !== undefined && two !== undefined && one !== two)
+    assert.deepEqual([leases.isRead(root), leases.isRead(other)], [true, false])
+    leases.release(one)
+    leases.release(one)
+    assert.equal(leases.isRead(root), true)
+    leases.release(two)
+    assert.equal(leases.isRead(root), false)
+  })
+
+  it('ends the leases of a session with it, and not those of others', () => {
+    const [session, another] = [leases.openSession(), leases.openSession()]
+    leases.take(root, session)
+    leases.take(other, another)
+    leases.closeSession(session)
+    assert.deepEqual([leases.isRead(root), leases.isRead(other)], [false, true])
+  })
+
+  it('gives no lease to a session that is closed or was never opened', () => {
+    const session = leases.openSession()
+    leases.closeSession(session)
+    assert.equal(leases.take(root, session), undefined)
+    assert.equal(leases.take(root, 'made up'), undefined)
+    leases.release('made up')
+  })
+
+  it('notes until when a command has a path', async () => {
+    await leases.takeForDays(root)
+    assert.equal(await database.table<number>('leases').get(root.toString()), clock.now() + COMMAND_LEASE_MS)
+    assert.equal(leases.isRead(root), false)
+  })
+})
