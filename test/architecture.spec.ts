@@ -127,6 +127,7 @@ const DIRECT: Readonly<Record<string, string>> = {
   'daemon/log.ts: Date.now': 'a default; a log is for people, and decides nothing',
   'daemon/content/hasher.ts: Date.now': "a default; compared with the times of files, which are the system's",
   'daemon/store/boot.ts: Date.now': 'the moment at which the machine was started',
+  'daemon/store/database.ts: setTimeout': 'between two attempts to open an index whose disk was full',
   'daemon/store/disposal.ts: Date.now': 'a name that no earlier process has used',
   'daemon/daemon.ts: AbortSignal.timeout': 'the deadline of the first dial',
   'daemon/admin/': 'sockets of this machine: heartbeats and deadlines of their clients',

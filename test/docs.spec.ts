@@ -39,9 +39,10 @@ describe('the papers', () => {
       () => new Context({ ...io, self: ['node'] }, {}),
       () => undefined
     )
-    const rows = [...readme.matchAll(/^\| `(\w+)(.*?)` \|/gm)]
+    const [, section = ''] = /\n## The command\n([^]*?)\n## /.exec(readme) ?? []
+    const rows = [...section.matchAll(/^\| `(\w+)(.*?)` \|/gm)]
     assert.deepEqual(
-      rows.map(([, name]) => name).filter(name => name !== 'connect'),
+      rows.map(([, name]) => name),
       commands.map(command => command.name())
     )
     for (const command of commands) {

@@ -7,7 +7,7 @@ import { basename, join } from 'node:path'
 import { describe, it } from 'mocha'
 
 const ROOT = join(import.meta.dirname, '../..')
-const NOT_OURS = new Set(['.git', 'node_modules', 'dist'])
+const NOT_OURS = /^(?:\.git|node_modules|dist|\.build.*)$/
 const TEXT = /\.(?:ts|js|cjs|mjs|json|md|proto|txt|yml|yaml)$|^LICENSE$|^run$|^\.[a-z]+$/
 const LINES_MAX = 400
 
@@ -107,7 +107,7 @@ function matches(files: readonly File[], pattern: RegExp): string[] {
 }
 
 function textFiles(): File[] {
-  const top = readdirSync(ROOT, { withFileTypes: true }).filter(({ name }) => !NOT_OURS.has(name))
+  const top = readdirSync(ROOT, { withFileTypes: true }).filter(({ name }) => !NOT_OURS.test(name))
   const paths = top.flatMap(entry => {
     if (!entry.isDirectory()) return [entry.name]
     const inside = readdirSync(join(ROOT, entry.name), { recursive: true, encoding: 'utf8' })

@@ -18,6 +18,7 @@ import type { Resolved } from './resolve.ts'
 import { StoreDestination } from './store-destination.ts'
 
 export interface FetchParts {
+  readonly self: string
   readonly store: Store
   readonly hasher: Hasher
   readonly transfers: Transfers<Holding>
@@ -27,6 +28,8 @@ export interface FetchParts {
     request: Pick<GetRequest, 'ref' | 'version' | 'providers' | 'stallMs'>,
     signal: AbortSignal
   ): Promise<Resolved>
+  /** Nodes that hold a root whole. */
+  holders(root: CID, signal: AbortSignal): Promise<readonly string[]>
 }
 
 export type OnProgress = (progress: Progress) => void
@@ -59,7 +62,9 @@ export async function getContent(
     )
 
   let status: SessionStatus | undefined
-  const local = await findLocal(resolved, parts, signal)
+  const { local, changed } = await findLocal(resolved, parts, signal)
+  // Nobody else has what was shared here and changed: waiting would not bring it back.
+  if (changed !== undefined && !(await isElsewhere(resolved, parts, signal))) throw changed
   const found =
     local ??
     (await fetchIt(resolved, request, parts, signal, now => onProgress(progressOf(fromSession((status = now))))))
@@ -98,8 +103,9 @@ async function findLocal(
   resolved: Resolved,
   { store, hasher }: FetchParts,
   signal: AbortSignal
-): Promise<(Local & { size: number }) | undefined> {
+): Promise<{ local?: Local & { size: number }; changed?: PathmeshError }> {
   const { entry, root, sub } = resolved
+  let changed: PathmeshError | undefined
   const candidates: { root: CID; sub: string }[] = [{ root: entry.cid, sub: '' }]
   if (sub !== '') candidates.push({ root, sub })
   for (const candidate of candidates) {
@@ -107,22 +113,32 @@ async function findLocal(
     if (holding === undefined) continue
     const path = candidate.sub === '' ? holding.path : join(holding.path, candidate.sub)
     const size = entry.kind === 'file' ? entry.size : holding.size
-    if (holding.class === 'managed') return { holding, path, size }
+    if (holding.class === 'managed') return { local: { holding, path, size } }
     try {
       await checkLocal(path, entry.cid, store.blocks, hasher, { size, signal })
-      return { holding, path, size }
+      return { local: { holding, path, size } }
     } catch (error) {
       // Another node may still have what was shared.
       if (!hasCode(error, 'SOURCE_CHANGED', 'DENIED')) throw error
+      changed = error
     }
   }
-  return undefined
+  return changed === undefined ? {} : { changed }
+}
+
+async function isElsewhere(
+  { entry, root }: Resolved,
+  { self, holders }: FetchParts,
+  signal: AbortSignal
+): Promise<boolean> {
+  const answers = await Promise.all([root, entry.cid].map(cid => holders(cid, signal)))
+  return answers.flat().some(peer => peer !== self)
 }
 
 async function fetchIt(
   resolved: Resolved,
   request: GetRequest,
-  { store, transfers }: FetchParts,
+  { self, store, transfers }: FetchParts,
   signal: AbortSignal,
   onStatus: (status: SessionStatus) => void
 ): Promise<Local & { size: number }> {
@@ -133,7 +149,7 @@ async function fetchIt(
     {
       root: entry.cid,
       within: root,
-      hints: [...(request.providers ?? []), ...hints],
+      hints: [...(request.providers ?? []), ...hints].filter(peer => peer !== self),
       size: entry.kind === 'file' ? entry.size : undefined,
       stallMs: request.stallMs,
       name

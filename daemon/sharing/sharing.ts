@@ -186,7 +186,11 @@ export class Sharing {
   get(request: GetRequest, signal: AbortSignal, onProgress: OnProgress): Promise<Got> {
     return getContent(
       request,
-      { ...this.#parts, resolve: (asked, until) => this.#find(asked, until) },
+      {
+        ...this.#parts,
+        resolve: (asked, until) => this.#find(asked, until),
+        holders: (root, until) => this.#holders(root, until)
+      },
       signal,
       onProgress
     )

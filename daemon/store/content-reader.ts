@@ -105,7 +105,11 @@ export class ContentReader {
         failure = error
       }
     }
-    throw failure ?? new PathmeshError('NOT_FOUND', `${file.toString()} is not held here`)
+    if (failure !== undefined) throw failure
+    // Its structure is known and no file has it: it was withdrawn.
+    if ((await this.#parts.branches.get(file)) !== undefined)
+      throw new PathmeshError('SOURCE_CHANGED', `${file.toString()} changed here since it was shared: share it again`)
+    throw new PathmeshError('NOT_FOUND', `${file.toString()} is not held here`)
   }
 
   /** Hashes one leaf again after a receiver said it was wrong; withdraws the files in which it is. */

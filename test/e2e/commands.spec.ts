@@ -97,7 +97,7 @@ describe('the command', function () {
   it('exits with 6 when --timeout is over', async () => {
     must(origin).freeze()
     try {
-      const outcome = await must(other).cli(['get', 'slow/x', '--timeout', '300ms'], { cwd: scene.folder })
+      const outcome = await must(other).cli(['get', 'slow/x', '--store', '--timeout', '300ms'])
       assert.deepEqual([outcome.status, outcome.error.code], [6, 'TIMEOUT'])
     } finally {
       must(origin).thaw()
