@@ -174,7 +174,7 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps)
     addresses: swarm.addresses(),
     socket: config.socket
   }
-  log.info('ready', { ...ready, event: undefined, data })
+  log.info('ready', { peerId: self, meshId: mesh.id, created, addresses: ready.addresses, data })
   return { ready, stopped: stopped.promise, stop }
 }
 

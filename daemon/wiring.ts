@@ -40,7 +40,7 @@ export function sourceOf(store: Store): Source {
   return {
     block: cid => store.reader.block(cid),
     branches: cids => store.branches.getMany(cids),
-    smallBlocks: cids => store.reader.smallBlocks(cids),
+    small: cids => store.reader.small(cids),
     leaves: (file, ranges, signal) => store.reader.leaves(file, ranges, signal),
     held: async root => {
       const holding = await store.findHolding(root)

@@ -28,6 +28,8 @@ export const Meta = z
     meta => Buffer.byteLength(JSON.stringify(meta)) <= META_BYTES_MAX,
     `meta is more than ${META_BYTES_MAX} bytes of JSON`
   )
+  // Any JSON: described by hand, since the schema of all JSON contains itself.
+  .openapi({ type: 'object', additionalProperties: {}, description: `at most ${META_BYTES_MAX} bytes of JSON` })
 
 // --- the node ------------------------------------------------------------------------------------------------------
 

@@ -82,8 +82,11 @@ export const NAMES_ANSWER_BYTES_MAX = 128 * MiB
 export const REQUESTS_OPEN_MAX = 64
 /** Bytes a session has asked for and not yet written: its memory, and what keeps a link busy. */
 export const WINDOW_BYTES = 16 * MiB
+/** Bytes of answers that all peers together are being sent, and their number: what serving costs in memory. */
+export const SERVE_BYTES = 16 * MiB
+export const SERVE_REQUESTS = 8
 /** Requests for content that a session has open at a time. */
-export const WINDOW_REQUESTS = 12
+export const WINDOW_REQUESTS = 8
 /** Transfers at a time. */
 export const TRANSFERS_MAX = 64
 /** Bytes of branches that one reader of remote content keeps. */

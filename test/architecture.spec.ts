@@ -129,7 +129,6 @@ const DIRECT: Readonly<Record<string, string>> = {
   'daemon/store/boot.ts: Date.now': 'the moment at which the machine was started',
   'daemon/store/database.ts: setTimeout': 'between two attempts to open an index whose disk was full',
   'daemon/store/disposal.ts: Date.now': 'a name that no earlier process has used',
-  'daemon/daemon.ts: AbortSignal.timeout': 'the deadline of the first dial',
   'daemon/admin/': 'sockets of this machine: heartbeats and deadlines of their clients',
   'client/': 'sockets and processes of this machine, in the program of the user'
 }
@@ -231,6 +230,7 @@ const FLOORS: readonly Floor[] = [
 const LAYERS = [
   ['main', 'index'],
   ['daemon'],
+  ['join', 'node-facts', 'steps', 'wiring'],
   ['config'],
   ['admin', 'works'],
   ['sharing'],

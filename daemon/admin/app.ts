@@ -2,13 +2,12 @@
 
 import type { HttpBindings } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { bodyLimit } from 'hono/body-limit'
 import { ERRORS, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { API_BODY_BYTES_MAX, API_REQUESTS_MAX } from '../../proto/limits.ts'
+import { API_REQUESTS_MAX } from '../../proto/limits.ts'
 import { API_HEADER, API_VERSION, ROUTES } from '../../proto/routes.ts'
 import { contentRoutes } from './content.ts'
 import { invalid } from './describe.ts'
-import { guard } from './guard.ts'
+import { guard, limitBody } from './guard.ts'
 import { nameRoutes } from './names.ts'
 import { nodeRoutes } from './node.ts'
 import type { AdminParts } from './parts.ts'
@@ -23,13 +22,7 @@ export function createApp(parts: AdminParts): App {
   })
   let open = 0
   app.use(guard)
-  app.use(
-    bodyLimit({
-      maxSize: API_BODY_BYTES_MAX,
-      onError: () =>
-        problem(new PathmeshError('TOO_LARGE', `a request's body is more than ${API_BODY_BYTES_MAX} bytes`))
-    })
-  )
+  app.use(limitBody)
   app.use(async (_, next) => {
     if (open >= API_REQUESTS_MAX) throw new PathmeshError('TOO_LARGE', `${API_REQUESTS_MAX} requests are open already`)
     open++

@@ -3,6 +3,7 @@
 
 import type { MiddlewareHandler } from 'hono'
 import { PathmeshError } from '../../proto/errors.ts'
+import { API_BODY_BYTES_MAX } from '../../proto/limits.ts'
 import { API_HEADER, API_HOST, API_VERSION } from '../../proto/routes.ts'
 
 const HOSTS = new Set([API_HOST, 'localhost'])
@@ -27,5 +28,17 @@ export const guard: MiddlewareHandler = async (c, next) => {
       'DENIED',
       `the host ${JSON.stringify(host.slice(0, 100))} is refused: send Host: ${API_HOST}`
     )
+  await next()
+}
+
+/** A body says how long it is before it is read, and is short: what a client sends is JSON about files, never the files. */
+export const limitBody: MiddlewareHandler = async (c, next) => {
+  if (c.req.header('transfer-encoding') !== undefined) {
+    throw new PathmeshError('INVALID_ARGUMENT', 'a body of unknown length is refused: send Content-Length')
+  }
+  const length = Number(c.req.header('content-length') ?? 0)
+  if (!(length <= API_BODY_BYTES_MAX)) {
+    throw new PathmeshError('TOO_LARGE', `a body of ${length} bytes is refused: at most ${API_BODY_BYTES_MAX} are read`)
+  }
   await next()
 }

@@ -10,7 +10,7 @@ import { Hello, NamesRequest, ResolveRequest } from '../../proto/generated/catal
 import { ASK_MS, NAMES_ANSWER_BYTES_MAX } from '../../proto/limits.ts'
 import { isAtOrIn } from './paths.ts'
 import { type NameRecord, openRecord, type VerifySignature } from './record.ts'
-import type { RecordTable } from './record-table.ts'
+import type { Kept, RecordTable } from './record-table.ts'
 import { decodeRecords } from './signed-records.ts'
 
 export interface QuestionsComponents<Write> {
@@ -31,6 +31,7 @@ type IsAskedFor = (record: NameRecord) => boolean
 export class Questions<Write> {
   readonly #parts: QuestionsComponents<Write>
   #heard = false
+  #keeping: Promise<void> = Promise.resolve()
 
   constructor(parts: QuestionsComponents<Write>) {
     this.#parts = parts
@@ -91,13 +92,26 @@ export class Questions<Write> {
 
   /** Keeps what is newer than what is known. A peer that sends what is wrong is believed in nothing of that answer. */
   async #keep(peer: string, signed: readonly Uint8Array[], isAskedFor: IsAskedFor): Promise<void> {
-    const { records, mesh, verify } = this.#parts
-    const writes: Write[] = []
+    const { mesh, verify } = this.#parts
+    const newest = new Map<string, Kept>()
     for (const bytes of signed) {
       const record = await openRecord(bytes, mesh, verify)
       if (!isAskedFor(record)) throw new PathmeshError('CORRUPT', `${peer} sent a record that was not asked for`)
-      const known = await records.get(record.name, record.origin)
-      if (known === undefined || record.seq > known.record.seq) writes.push(records.put({ record, bytes }))
+      const key = `${record.name}\0${record.origin}`
+      if (record.seq > (newest.get(key)?.record.seq ?? 0)) newest.set(key, { record, bytes })
+    }
+    // One answer after the other: between looking at what is known and writing, nothing newer may come in.
+    const turn = this.#keeping.then(() => this.#keepNewer([...newest.values()]))
+    this.#keeping = turn.catch(() => undefined)
+    await turn
+  }
+
+  async #keepNewer(all: readonly Kept[]): Promise<void> {
+    const { records } = this.#parts
+    const writes: Write[] = []
+    for (const kept of all) {
+      const known = await records.get(kept.record.name, kept.record.origin)
+      if (known === undefined || kept.record.seq > known.record.seq) writes.push(records.put(kept))
     }
     if (writes.length > 0) await this.#parts.commit(writes)
   }

@@ -129,7 +129,8 @@ export class Hasher {
   }
 
   #start(): Piscina<HashTask, HashOutcome> {
-    const limits = { minThreads: 0, maxThreads: this.#threads, idleTimeout: HASH_IDLE_MS }
+    const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 }
+    const limits = { minThreads: 0, maxThreads: this.#threads, idleTimeout: HASH_IDLE_MS, resourceLimits }
     return new Piscina<HashTask, HashOutcome>({ filename: WORKER, name: 'hashTask', ...limits })
   }
 }

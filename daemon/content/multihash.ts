@@ -39,7 +39,7 @@ export function hashNameOf(cid: CID): HashName {
 
 /** The 32 bytes of the digest, computed on this thread. Throws TypeError for an unknown code. */
 export function digest(code: number, bytes: Uint8Array): Uint8Array {
-  if (code === BLAKE3) return blake3(bytes)
+  if (code === BLAKE3) return blake3(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
   if (code === SHA2_256) return nodeHash('sha256', bytes, 'buffer')
   throw new TypeError(`0x${code.toString(16)} is not a hash of pathmesh`)
 }

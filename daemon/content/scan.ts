@@ -42,6 +42,12 @@ export interface ScanOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** A glob with a slash is over the relative path, one without over the name alone, at any depth. */
+function excluder(globs: readonly string[]): (path: string) => boolean {
+  const matchers = globs.map(glob => picomatch(glob, { dot: true, basename: !glob.includes('/') }))
+  return path => matchers.some(matches => matches(path))
+}
+
 interface Found {
   readonly entry: ScannedEntry
   readonly stats: BigIntStats
@@ -66,7 +72,7 @@ interface Level {
 export async function* scan(root: string, options: ScanOptions = {}): AsyncGenerator<ScannedEntry> {
   const { exclude = [], dereference = false, signal } = options
   signal?.throwIfAborted()
-  const excluded = exclude.length === 0 ? () => false : picomatch([...exclude], { dot: true, basename: true })
+  const excluded = excluder(exclude)
   const top = await openRoot(root)
   yield top.entry
   if (top.entry.kind !== 'directory') return

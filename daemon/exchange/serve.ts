@@ -20,12 +20,16 @@ import {
 } from '../../proto/generated/exchange.ts'
 import {
   BLOCKS_ANSWER_MAX,
+  LEAF_BYTES,
+  SERVE_BYTES,
+  SERVE_REQUESTS,
   LEAVES_REQUEST_MAX,
   REQUEST_CIDS_MAX,
   SMALL_ANSWER_BYTES,
   TREE_ANSWER_BYTES
 } from '../../proto/limits.ts'
-import type { LeafRange, SentLeaf } from './provider.ts'
+import type { LeafRange, SentLeaf, SmallBlock } from './provider.ts'
+import { Window } from './window.ts'
 
 /** What there is to serve. */
 export interface Source {
@@ -33,8 +37,8 @@ export interface Source {
   block(cid: CID): Promise<Uint8Array | undefined>
   /** Branches that are kept as such, in the order asked. */
   branches(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]>
-  /** Small files, in the order asked. */
-  smallBlocks(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]>
+  /** Small files, in the order asked, an answer at a time. */
+  small(cids: readonly CID[]): AsyncIterable<readonly SmallBlock[]>
   /** NOT_FOUND, SOURCE_CHANGED. */
   leaves(file: CID, ranges: readonly LeafRange[], signal: AbortSignal): AsyncIterable<SentLeaf>
   /** Whether this root lies here whole, and its logical bytes. */
@@ -45,43 +49,55 @@ export interface Source {
 
 const NONE = new Uint8Array(0)
 const BRANCHES_AT_ONCE = 64
-const SMALL_AT_ONCE = 256
 
 export function exchangeHandlers(
   source: Source,
   onServed: (peer: string, bytes: number) => void
 ): Record<string, Handler> {
+  const budget = new Window({ bytes: SERVE_BYTES, requests: SERVE_REQUESTS })
   return {
     async *tree(body, { peer, signal }) {
-      const answer = await branchesBelow(
-        source,
-        cidsOf(() => TreeRequest.decode(body, LIMITS).cids),
-        signal
-      )
-      onServed(peer, answer.payload.length)
-      yield answer
+      const cids = cidsOf(() => TreeRequest.decode(body, LIMITS).cids)
+      await budget.take(TREE_ANSWER_BYTES, signal)
+      try {
+        const answer = await branchesBelow(source, cids, signal)
+        onServed(peer, answer.payload.length)
+        yield answer
+      } finally {
+        budget.release(TREE_ANSWER_BYTES)
+      }
     },
 
     async *small(body, { peer, signal }) {
       const cids = cidsOf(() => SmallRequest.decode(body, LIMITS).cids)
-      for (let at = 0; at < cids.length; at += SMALL_AT_ONCE) {
-        signal.throwIfAborted()
-        const some = cids.slice(at, at + SMALL_AT_ONCE)
-        for (const answer of inAnswers(some, await source.smallBlocks(some))) {
+      await budget.take(SMALL_ANSWER_BYTES, signal)
+      try {
+        for await (const blocks of source.small(cids)) {
+          signal.throwIfAborted()
+          const answer = answerOf(blocks)
           onServed(peer, answer.payload.length)
           yield answer
         }
+      } finally {
+        budget.release(SMALL_ANSWER_BYTES)
       }
     },
 
     async *leaves(body, { peer, signal }) {
       const { file, ranges } = decode(() => LeavesRequest.decode(body, { limits: { ranges: LEAVES_REQUEST_MAX } }))
       const count = ranges.reduce((sum, { from, to }) => sum + Math.max(0, to - from), 0)
-      if (count === 0 || count > LEAVES_REQUEST_MAX)
+      if (count === 0 || count > LEAVES_REQUEST_MAX) {
         throw new PathmeshError('INVALID_ARGUMENT', `a request is for 1 to ${LEAVES_REQUEST_MAX} leaves, not ${count}`)
-      for await (const { index, bytes } of source.leaves(cidOf(file), ranges, signal)) {
-        onServed(peer, bytes.length)
-        yield { body: Leaf.encode({ index }), payload: bytes }
+      }
+      // One is sent while the next is read.
+      await budget.take(2 * LEAF_BYTES, signal)
+      try {
+        for await (const { index, bytes } of source.leaves(cidOf(file), ranges, signal)) {
+          onServed(peer, bytes.length)
+          yield { body: Leaf.encode({ index }), payload: bytes }
+        }
+      } finally {
+        budget.release(2 * LEAF_BYTES)
       }
     },
 
@@ -102,11 +118,9 @@ const LIMITS = { limits: { cids: REQUEST_CIDS_MAX } }
 
 /** The asked branches and, while there is room, those below them, breadth-first. */
 async function branchesBelow(source: Source, asked: readonly CID[], signal: AbortSignal): Promise<Answer> {
-  const blocks: { cid: Bytes; size: number }[] = []
-  const parts: Uint8Array[] = []
-  const missing: Bytes[] = []
-  let total = 0
+  const found: SmallBlock[] = []
   const seen = new Set<string>()
+  let total = 0
   let level: readonly CID[] = asked
   for (let isAsked = true; level.length > 0; isAsked = false) {
     const below: CID[] = []
@@ -118,16 +132,11 @@ async function branchesBelow(source: Source, asked: readonly CID[], signal: Abor
         if (cid === undefined) continue
         // What is not kept as a branch may be made from a file; that is done for what was asked, not on the way down.
         const bytes = stored ?? (isAsked ? await source.block(cid) : undefined)
-        if (bytes === undefined) {
-          if (isAsked) missing.push(bytesOf(cid.bytes))
-          continue
-        }
-        blocks.push({ cid: bytesOf(cid.bytes), size: bytes.length })
-        parts.push(bytes)
-        total += bytes.length
-        if (total >= TREE_ANSWER_BYTES || blocks.length + missing.length >= BLOCKS_ANSWER_MAX)
-          return answerOf(blocks, parts, missing)
-        for (const child of cid.code === DAG_PB ? expand(cid, bytes) : []) {
+        if (bytes === undefined && !isAsked) continue
+        found.push({ cid, bytes })
+        total += bytes?.length ?? 0
+        if (total >= TREE_ANSWER_BYTES || found.length >= BLOCKS_ANSWER_MAX) return answerOf(found)
+        for (const child of cid.code === DAG_PB && bytes !== undefined ? expand(cid, bytes) : []) {
           const key = child.toString()
           if (seen.has(key)) continue
           seen.add(key)
@@ -137,34 +146,24 @@ async function branchesBelow(source: Source, asked: readonly CID[], signal: Abor
     }
     level = below
   }
-  return answerOf(blocks, parts, missing)
+  return answerOf(found)
 }
 
-function* inAnswers(cids: readonly CID[], found: readonly (Uint8Array | undefined)[]): Generator<Answer> {
-  let [blocks, parts, missing, total]: [{ cid: Bytes; size: number }[], Uint8Array[], Bytes[], number] = [[], [], [], 0]
-  for (const [i, cid] of cids.entries()) {
-    const bytes = found[i]
+function answerOf(found: readonly SmallBlock[]): Answer {
+  const blocks: { cid: Bytes; size: number }[] = []
+  const parts: Uint8Array[] = []
+  const missing: Bytes[] = []
+  for (const { cid, bytes } of found) {
     if (bytes === undefined) {
       missing.push(bytesOf(cid.bytes))
       continue
     }
-    if (total > 0 && total + bytes.length > SMALL_ANSWER_BYTES) {
-      yield answerOf(blocks, parts, missing)
-      ;[blocks, parts, missing, total] = [[], [], [], 0]
-    }
     blocks.push({ cid: bytesOf(cid.bytes), size: bytes.length })
     parts.push(bytes)
-    total += bytes.length
   }
-  if (blocks.length + missing.length > 0) yield answerOf(blocks, parts, missing)
-}
-
-function answerOf(blocks: { cid: Bytes; size: number }[], parts: readonly Uint8Array[], missing: Bytes[]): Answer {
   const [only] = parts
-  return {
-    body: Blocks.encode({ blocks, missing }),
-    payload: parts.length === 1 && only !== undefined ? only : Buffer.concat(parts)
-  }
+  const payload = parts.length === 1 && only !== undefined ? only : Buffer.concat(parts)
+  return { body: Blocks.encode({ blocks, missing }), payload }
 }
 
 function cidsOf(read: () => readonly Uint8Array[]): CID[] {

@@ -10,7 +10,7 @@ import { leafAt } from '../content/leaves.ts'
 import { DAG_PB, hashNameOf, RAW } from '../content/multihash.ts'
 import { verify } from '../content/verify.ts'
 import { errno, hasCode, PathmeshError } from '../../proto/errors.ts'
-import { LEAF_BYTES } from '../../proto/limits.ts'
+import { FILES_IN_A_TASK, SMALL_ANSWER_BYTES } from '../../proto/limits.ts'
 import type { BranchTable } from './branch-table.ts'
 import type { Database } from './database.ts'
 import type { FilePool } from './file-pool.ts'
@@ -26,6 +26,17 @@ export interface LeafRange {
 export interface ReadLeaf {
   readonly index: number
   readonly bytes: Uint8Array
+}
+
+export interface SmallBlock {
+  readonly cid: CID
+  /** Undefined where it is not here. */
+  readonly bytes: Uint8Array | undefined
+}
+
+interface WantedBlock {
+  readonly cid: CID
+  readonly place: Place | undefined
 }
 
 export interface ReaderComponents {
@@ -60,31 +71,26 @@ export class ContentReader {
   }
 
   /**
-   * Blocks that are small files, in one go: in the order asked, undefined where one is not here. They are not hashed when
-   * the file looks as it did: whoever receives them hashes them.
+   * Blocks that are small files, in the order asked, some at a time: up to SMALL_ANSWER_BYTES, or one. They are not hashed
+   * while their file looks as it did: whoever receives them hashes them.
    */
-  async smallBlocks(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]> {
-    const places = await Promise.all(cids.map(cid => this.#smallFile(cid)))
-    const found = places.flatMap((place, i) => (place === undefined ? [] : [{ i, place }]))
-    const answer = await this.#parts.pool.read(
-      found.map(({ place: { facts } }) => ({ path: facts.path, size: Number(facts.fingerprint.size) }))
-    )
-    const blocks = Array.from({ length: cids.length }, (): Uint8Array | undefined => undefined)
-    let at = 0
-    for (const [n, { i, place }] of found.entries()) {
-      const outcome = answer.files[n]
-      if (outcome?.ok !== true) continue
-      const { length, before, after } = outcome.value
-      const bytes = answer.bytes.subarray(at, at + length)
-      at += length
-      const same =
-        sameContentStamp(place.facts.fingerprint, toFingerprint(before)) &&
-        sameContentStamp(place.facts.fingerprint, toFingerprint(after)) &&
-        length === Number(place.facts.fingerprint.size)
-      if (same) blocks[i] = place.index === 'wrapped' ? wrapLeaf(bytes, hashNameOf(place.facts.cid)).block : bytes
+  async *small(cids: readonly CID[]): AsyncGenerator<readonly SmallBlock[]> {
+    let [some, bytes]: [WantedBlock[], number] = [[], 0]
+    for (let at = 0; at < cids.length; at += FILES_IN_A_TASK) {
+      const next = cids.slice(at, at + FILES_IN_A_TASK)
+      const places = await Promise.all(next.map(cid => this.#smallFile(cid)))
+      for (const [i, cid] of next.entries()) {
+        const place = places[i]
+        const size = Number(place?.facts.fingerprint.size ?? 0)
+        if (some.length >= FILES_IN_A_TASK || (some.length > 0 && bytes + size > SMALL_ANSWER_BYTES)) {
+          yield await this.#readSmall(some)
+          ;[some, bytes] = [[], 0]
+        }
+        some.push({ cid, place })
+        bytes += size
+      }
     }
-    for (const [i, cid] of cids.entries()) blocks[i] ??= await this.block(cid)
-    return blocks
+    if (some.length > 0) yield await this.#readSmall(some)
   }
 
   /**
@@ -114,15 +120,42 @@ export class ContentReader {
 
   /** Hashes one leaf again after a receiver said it was wrong; withdraws the files in which it is. */
   async recheck(file: CID, index: number): Promise<boolean> {
-    const leaf = await leafAt(file, index, this.#parts.branches, { size: LEAF_BYTES })
-    if (leaf === undefined) return false
     let withdrawn = false
     for await (const place of this.#places(file)) {
       if (!place.facts.cid.equals(file)) continue
-      const block = place.index === 'wrapped' ? await this.#blockAt(file, place) : await this.#leafAt(place, leaf)
-      if (block === undefined) withdrawn = true
+      if (place.index === 'wrapped') {
+        if ((await this.#blockAt(file, place)) === undefined) withdrawn = true
+        continue
+      }
+      const leaf = await leafAt(file, index, this.#parts.branches, { size: Number(place.facts.fingerprint.size) })
+      if (leaf !== undefined && (await this.#leafAt(place, leaf)) === undefined) withdrawn = true
     }
     return withdrawn
+  }
+
+  async #readSmall(wanted: readonly WantedBlock[]): Promise<SmallBlock[]> {
+    const found = wanted.flatMap(({ place }) => (place === undefined ? [] : [place]))
+    const tasks = found.map(({ facts }) => ({ path: facts.path, size: Number(facts.fingerprint.size) }))
+    const answer = await this.#parts.pool.read(tasks)
+    const bytesOf = new Map<Place, Uint8Array>()
+    let at = 0
+    for (const [i, place] of found.entries()) {
+      const outcome = answer.files[i]
+      if (outcome?.ok !== true) continue
+      const { length, before, after } = outcome.value
+      const bytes = answer.bytes.subarray(at, (at += length))
+      const { fingerprint, cid } = place.facts
+      const same =
+        sameContentStamp(fingerprint, toFingerprint(before)) && sameContentStamp(fingerprint, toFingerprint(after))
+      if (same && length === Number(fingerprint.size))
+        bytesOf.set(place, place.index === 'wrapped' ? wrapLeaf(bytes, hashNameOf(cid)).block : bytes)
+    }
+    const blocks: SmallBlock[] = []
+    for (const { cid, place } of wanted) {
+      const bytes = place === undefined ? undefined : bytesOf.get(place)
+      blocks.push({ cid, bytes: bytes ?? (await this.block(cid)) })
+    }
+    return blocks
   }
 
   async *#places(cid: CID): AsyncGenerator<Place> {

@@ -8,6 +8,7 @@ import { leaves } from '../content/leaves.ts'
 import { DAG_PB } from '../content/multihash.ts'
 import { walkTree } from '../content/walk.ts'
 import { FILES_IN_A_TASK } from '../../proto/limits.ts'
+import type { Branches } from '../content/branches.ts'
 import type { BranchTable } from './branch-table.ts'
 import type { Database, Write } from './database.ts'
 import { removeTree } from './disposal.ts'
@@ -19,6 +20,8 @@ import type { PartialTree } from './partial-tree.ts'
 
 export interface MaterialiseParts {
   readonly branches: BranchTable
+  /** Branches that are made from files as well: a wrapped leaf that another root holds is kept nowhere else. */
+  readonly blocks: Branches
   readonly files: FileTable
   readonly pool: FilePool
   readonly database: Database
@@ -33,6 +36,12 @@ interface ListedFile {
   readonly wrapped: boolean
 }
 
+export interface Materialised {
+  readonly holding: Holding
+  /** To be written once it is held: blocks that are made from its files from then on. */
+  readonly obsolete: readonly Write[]
+}
+
 /** `size`: bytes of a root that is a leaf. */
 export async function materialise(
   partial: PartialTree,
@@ -40,13 +49,13 @@ export async function materialise(
   to: string,
   parts: MaterialiseParts,
   { size, signal }: { size: number; signal?: AbortSignal | undefined }
-): Promise<Holding> {
+): Promise<Materialised> {
   const files: ListedFile[] = []
   const directories: string[] = []
   let entries = 0
   for await (const { kind, path, cid, size: bytes, executable, inline, target } of walkTree(
     partial.root,
-    parts.branches,
+    parts.blocks,
     { signal, size }
   )) {
     entries++
@@ -71,12 +80,15 @@ export async function materialise(
   await parts.database.commitInParts(indexRows(files, at, parts))
   const total = files.reduce((sum, file) => sum + file.size, 0)
   return {
-    root: partial.root,
-    kind: directories.length > 0 ? 'directory' : 'file',
-    size: total,
-    entries,
-    class: 'managed',
-    path
+    holding: {
+      root: partial.root,
+      kind: directories.length > 0 ? 'directory' : 'file',
+      size: total,
+      entries,
+      class: 'managed',
+      path
+    },
+    obsolete: files.filter(({ wrapped }) => wrapped).map(({ cid }) => parts.branches.delete(cid))
   }
 }
 
@@ -93,8 +105,6 @@ async function* indexRows(
       if (fingerprint === undefined) continue
       const facts = { path: at(path), fingerprint, cid, tsize: 0, executable, stampedAt: 0, class: 'managed' as const }
       yield* parts.files.add(facts, wrapped ? new Uint8Array(0) : await digestsOf(cid, parts), wrapped)
-      // The block of a wrapped leaf is made from the file from now on.
-      if (wrapped) yield parts.branches.delete(cid)
     }
   }
 }

@@ -182,14 +182,22 @@ export class Store {
   /** Makes a partial root, all of whose leaves have been written, into content that is held. See materialise.ts. */
   async finish(partial: PartialTree, size: number, signal?: AbortSignal): Promise<Holding> {
     const { root } = partial
-    const parts = { branches: this.branches, files: this.files, pool: this.pool, database: this.database }
-    const holding = await materialise(partial, this.#partialFolder(root), this.#contentFolder(root), parts, {
-      size,
-      signal
-    })
+    const { branches, blocks, files, pool, database } = this
+    const parts = { branches, blocks, files, pool, database }
+    const { holding, obsolete } = await materialise(
+      partial,
+      this.#partialFolder(root),
+      this.#contentFolder(root),
+      parts,
+      {
+        size,
+        signal
+      }
+    )
     const done = [del(this.#partials, root.toString()), del(this.#ledgers, root.bytes)]
-    await this.database.commit([this.holdings.put(holding), ...done])
+    await database.commit([this.holdings.put(holding), ...done])
     this.holdings.remember(holding)
+    if (obsolete.length > 0) await database.note(obsolete)
     return holding
   }
 

@@ -34,6 +34,9 @@ const fileOf = (text: string) => {
   return buildFile({ leaves: leafDigests(bytes, 'blake3'), size: bytes.length, executable: false, hash: 'blake3' })
 }
 
+/** With the CID as text: one that was read back holds another kind of array. */
+const shown = (known: FileFacts | undefined) => known && { ...known, cid: known.cid.toString() }
+
 describe('FileTable', () => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>
   let database: Database
@@ -44,7 +47,7 @@ describe('FileTable', () => {
     files = new FileTable(database)
     await files.open()
   }
-  const add = (known: FileFacts, leaves = known.cid.multihash.digest, wrapped = false) =>
+  const add = (known: FileFacts, leaves: Uint8Array = known.cid.multihash.digest, wrapped = false) =>
     database.commit([...files.add(known, leaves, wrapped)])
   const look = async (path: string, fingerprint: Fingerprint) => {
     const { facts, stale } = await files.findUnchanged([{ path, fingerprint }])
@@ -65,10 +68,10 @@ describe('FileTable', () => {
   it('finds an unchanged file by its path, after a reopening as well', async () => {
     const known = facts('/a', print(1, OLD))
     await add(known)
-    assert.deepEqual(await look('/a', print(1, OLD)), known)
+    assert.deepEqual(shown(await look('/a', print(1, OLD))), shown(known))
     await database.close()
     await open()
-    assert.deepEqual(await look('/a', print(1, OLD)), known)
+    assert.deepEqual(shown(await look('/a', print(1, OLD))), shown(known))
   })
 
   it('finds a renamed file by its inode, and says where it was', async () => {
