@@ -2,6 +2,7 @@
 
 import type { HttpBindings } from '@hono/node-server'
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { HTTPException } from 'hono/http-exception'
 import { ERRORS, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { API_REQUESTS_MAX } from '../../proto/limits.ts'
 import { API_HEADER, API_VERSION, ROUTES } from '../../proto/routes.ts'
@@ -32,7 +33,7 @@ export function createApp(parts: AdminParts): App {
       open--
     }
   })
-  app.onError(error => problem(toPathmeshError(error, 'answering')))
+  app.onError(error => problem(error instanceof HTTPException ? refusal(error) : toPathmeshError(error, 'answering')))
   app.notFound(c => problem(new PathmeshError('INCOMPATIBLE', `this daemon knows no ${c.req.method} ${c.req.path}`)))
   nodeRoutes(app, parts)
   nameRoutes(app, parts)
@@ -46,6 +47,11 @@ export function createApp(parts: AdminParts): App {
     }
   })
   return app
+}
+
+/** What Hono itself refuses: a body that is not JSON, or does not say that it is. */
+function refusal(error: HTTPException): PathmeshError {
+  return new PathmeshError('INVALID_ARGUMENT', `${error.message}: send application/json`, { cause: error })
 }
 
 function problem(error: PathmeshError): Response {

@@ -126,13 +126,9 @@ async function findLocal(
   return changed === undefined ? {} : { changed }
 }
 
-async function isElsewhere(
-  { entry, root }: Resolved,
-  { self, holders }: FetchParts,
-  signal: AbortSignal
-): Promise<boolean> {
-  const answers = await Promise.all([root, entry.cid].map(cid => holders(cid, signal)))
-  return answers.flat().some(peer => peer !== self)
+async function isElsewhere({ entry, root }: Resolved, parts: FetchParts, signal: AbortSignal): Promise<boolean> {
+  const answers = await Promise.all([root, entry.cid].map(cid => parts.holders(cid, signal)))
+  return answers.flat().some(peer => peer !== parts.self)
 }
 
 async function fetchIt(
