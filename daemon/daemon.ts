@@ -112,7 +112,8 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps)
     hasher,
     data,
     home: homedir(),
-    unique
+    unique,
+    log
   })
   await deliveries.open()
   const sharing = new Sharing({ self, nodeName: name, store, hasher, catalogue, transfers, deliveries, peers, clock })

@@ -34,7 +34,17 @@ export class BatchFetch {
   async fetch(batch: Batch, large: LargeFiles): Promise<void> {
     if (batch.type === 'small') {
       const left = new Map(batch.jobs.map(job => [job.ordinal, job]))
-      while (left.size > 0) await this.#parts.ask((provider, signal) => this.#fetchSmall(provider, left, signal))
+      while (left.size > 0) {
+        await this.#parts.ask(async (provider, signal) => {
+          try {
+            await this.#fetchSmall(provider, left, signal)
+          } catch (error) {
+            const wrong = hasCode(error, 'CORRUPT') ? error.details?.['wrong'] : undefined
+            const job = [...left.values()].find(({ cid }) => cid.toString() === wrong)
+            throw job === undefined ? error : await this.#complaint(provider, job.cid, 0, job.path, error)
+          }
+        })
+      }
       return
     }
     const { file } = batch
@@ -110,17 +120,20 @@ export class BatchFetch {
       verify(job.cid, bytes)
     } catch (error) {
       if (!hasCode(error, 'CORRUPT')) throw error
-      const { clock } = this.#parts
-      const withdrawn = await withDeadline(clock, ASK_MS, 'complaining', this.#parts.signal, signal =>
-        provider.wrong(file, job.index, { signal })
-      ).catch(() => false)
-      const what = withdrawn ? 'changed there since it was shared: share it again' : 'did not match its hash'
-      throw new PathmeshError(
-        withdrawn ? 'SOURCE_CHANGED' : 'CORRUPT',
-        `leaf ${job.index} from ${provider.peer} ${what}`,
-        { cause: error }
-      )
+      throw await this.#complaint(provider, file, job.index, `leaf ${job.index}`, error)
     }
+  }
+
+  /** Tells a provider that it sent something wrong, and makes its answer into what failed: it changed there, or was a lie. */
+  async #complaint(provider: Provider, file: CID, index: number, sent: string, cause: unknown): Promise<PathmeshError> {
+    const { clock } = this.#parts
+    const withdrawn = await withDeadline(clock, ASK_MS, 'complaining', this.#parts.signal, signal =>
+      provider.wrong(file, index, { signal })
+    ).catch(() => false)
+    const what = withdrawn ? 'changed there since it was shared: share it again' : 'did not match its hash'
+    return new PathmeshError(withdrawn ? 'SOURCE_CHANGED' : 'CORRUPT', `${sent} from ${provider.peer} ${what}`, {
+      cause
+    })
   }
 }
 

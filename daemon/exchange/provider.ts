@@ -35,7 +35,7 @@ export interface Provider {
   readonly peer: string
   /** Branches from these CIDs downwards, as many as one answer holds; those below are verified by `isWanted`. */
   tree(cids: readonly CID[], options?: WaitOptions): Promise<TreeAnswer>
-  /** Small files, several an answer, in any order. */
+  /** Small files, several an answer, in any order. CORRUPT for one that is wrong, its CID as text in `details.wrong`. */
   small(cids: readonly CID[], options?: WaitOptions): AsyncGenerator<readonly SmallBlock[]>
   /** Leaves of one file. They are not verified: the caller knows their CIDs. */
   leaves(file: CID, ranges: readonly LeafRange[], options?: WaitOptions): AsyncGenerator<SentLeaf>

@@ -138,19 +138,26 @@ export class Session<Held> {
       onBytes: (bytes, files) => this.#wrote(bytes, files)
     })
     this.#enter('transferring')
-    for await (const batch of batches) {
-      await window.take(batch.bytes, this.#signal)
-      const fetching = fetcher
-        .fetch(batch, large)
-        .catch((error: unknown) => {
-          failed.push({ error })
-          this.#stop.abort(error)
-        })
-        .finally(() => {
-          window.release(batch.bytes)
-          running.delete(fetching)
-        })
-      running.add(fetching)
+    try {
+      for await (const batch of batches) {
+        await window.take(batch.bytes, this.#signal)
+        const fetching = fetcher
+          .fetch(batch, large)
+          .catch((error: unknown) => {
+            failed.push({ error })
+            this.#stop.abort(error)
+          })
+          .finally(() => {
+            window.release(batch.bytes)
+            running.delete(fetching)
+          })
+        running.add(fetching)
+      }
+    } catch (error) {
+      this.#stop.abort(error)
+      // What runs may still be writing; nothing is written any more once this has ended.
+      await Promise.all(running)
+      throw error
     }
     await Promise.all(running)
     const [first] = failed

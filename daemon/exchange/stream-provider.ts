@@ -4,7 +4,7 @@ import { CID } from 'multiformats/cid'
 import type { Branch } from '../content/file-dag.ts'
 import { checkCid, verify } from '../content/verify.ts'
 import { type Bytes, bytesOf, type Caller } from '../rpc.ts'
-import { PathmeshError } from '../../proto/errors.ts'
+import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import {
   Blocks,
   HaveAnswer,
@@ -111,11 +111,22 @@ export class StreamProvider implements Provider {
       const cid = this.#cid(bytes)
       if (at + size > payload.length) throw this.#broken('an answer is shorter than it says')
       const block = payload.subarray(at, (at += size))
-      verify(cid, block)
+      this.#verify(cid, block)
       return { cid, bytes: block }
     })
     if (at !== payload.length) throw this.#broken('an answer is longer than it says')
     return { blocks, missing: answer.missing.map(bytes => this.#cid(bytes)) }
+  }
+
+  /** CORRUPT, with the CID in `details.wrong`, for whoever complains. */
+  #verify(cid: CID, block: Uint8Array): void {
+    try {
+      verify(cid, block)
+    } catch (cause) {
+      if (!hasCode(cause, 'CORRUPT')) throw cause
+      const details = { peerId: this.peer, wrong: cid.toString() }
+      throw new PathmeshError('CORRUPT', `${this.peer}: ${cause.message}`, { cause, details })
+    }
   }
 
   #cid(bytes: Uint8Array): CID {

@@ -7,6 +7,7 @@ import type { CID } from 'multiformats/cid'
 import type { Branches } from '../content/branches.ts'
 import type { Hasher } from '../content/hasher.ts'
 import { type WalkedEntry, walkTree } from '../content/walk.ts'
+import type { Log } from '../log.ts'
 import { type Database, del, put, type Table } from '../store/database.ts'
 import { removeTree } from '../store/disposal.ts'
 import { renameDurably, syncPath, syncTree } from '../store/durable.ts'
@@ -14,7 +15,7 @@ import type { FilePool } from '../store/file-pool.ts'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { COPY_BYTES, FILES_IN_A_TASK, LEAF_BYTES } from '../../proto/limits.ts'
 import { checkLocal } from './check-local.ts'
-import { Written } from './written.ts'
+import { stampOf, Written } from './written.ts'
 
 export interface DeliverParts {
   readonly database: Database
@@ -23,6 +24,7 @@ export interface DeliverParts {
   /** The data folder, into which nothing is delivered. */
   readonly data: string
   readonly home: string
+  readonly log: Log
   /** New text each time, for temporary names. */
   readonly unique: () => string
 }
@@ -49,6 +51,8 @@ interface DeliveryRow {
   readonly temporary: string
   /** What was there before, moved aside. */
   readonly aside: string
+  /** What the directory looks like that is about to be put into place. */
+  readonly stamp?: string
 }
 
 export class Deliveries {
@@ -64,7 +68,18 @@ export class Deliveries {
 
   /** Clears what a crash left beside a destination, and puts back what had been moved aside and not yet replaced. */
   async open(): Promise<void> {
-    for await (const [id, row] of this.#rows.iterator()) await this.#clear(id, row)
+    for await (const [id, row] of this.#rows.iterator()) {
+      try {
+        if (row.stamp !== undefined) await this.#written.noteIfThere(row.to, row.stamp)
+        await this.#clear(id, row)
+      } catch (error) {
+        // A destination that cannot be reached now must not keep the daemon from starting.
+        this.#parts.log.warn('a destination was not cleared; it is tried again at the next start', {
+          to: row.to,
+          error
+        })
+      }
+    }
   }
 
   /**
@@ -109,8 +124,11 @@ export class Deliveries {
         signal: options.signal
       })
       options.signal.throwIfAborted()
+      // Noted before, so that a kill right after the rename leaves a directory that is known as ours.
+      const stamp = delivery.kind === 'directory' ? await stampOf(row.temporary) : undefined
+      if (stamp !== undefined) await this.#parts.database.commit([put(this.#rows, id, { ...row, stamp })])
       await this.#intoPlace(delivery, row, options)
-      await this.#written.note(to, delivery.kind)
+      if (stamp !== undefined) await this.#written.note(to, stamp)
     } catch (error) {
       options.signal.throwIfAborted()
       throw toPathmeshError(error, `writing ${to}`)

@@ -15,9 +15,14 @@ export class Written {
     this.#stamps = database.table<string>('written')
   }
 
-  /** Remembers a directory that was just written. A file needs no memory. */
-  async note(path: string, kind: 'file' | 'directory'): Promise<void> {
-    if (kind === 'directory') await this.#database.commit([put(this.#stamps, path, await stampOf(path))])
+  /** Remembers what a directory looked like when it was written. */
+  async note(path: string, stamp: string): Promise<void> {
+    await this.#database.commit([put(this.#stamps, path, stamp)])
+  }
+
+  /** The same, if it still looks like that. */
+  async noteIfThere(path: string, stamp: string): Promise<void> {
+    if ((await stampOf(path).catch(unreadable)) === stamp) await this.note(path, stamp)
   }
 
   /** ALREADY_EXISTS unless pathmesh wrote this directory and nothing in it changed. */
@@ -37,7 +42,7 @@ export class Written {
 }
 
 /** A digest of what is in a directory: paths, kinds, sizes, times of writing. */
-async function stampOf(path: string): Promise<string> {
+export async function stampOf(path: string): Promise<string> {
   const hash = createHash('sha256')
   for await (const entry of scan(path)) {
     const facts =

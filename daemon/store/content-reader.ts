@@ -78,7 +78,7 @@ export class ContentReader {
     let [some, bytes]: [WantedBlock[], number] = [[], 0]
     for (let at = 0; at < cids.length; at += FILES_IN_A_TASK) {
       const next = cids.slice(at, at + FILES_IN_A_TASK)
-      const places = await Promise.all(next.map(cid => this.#smallFile(cid)))
+      const places = await this.#smallFiles(next)
       for (const [i, cid] of next.entries()) {
         const place = places[i]
         const size = Number(place?.facts.fingerprint.size ?? 0)
@@ -160,6 +160,17 @@ export class ContentReader {
 
   async *#places(cid: CID): AsyncGenerator<Place> {
     for await (const place of this.#parts.files.places(cid)) if (this.#parts.isHeld(place.facts.path)) yield place
+  }
+
+  /** Files that are these blocks as a whole. */
+  async #smallFiles(cids: readonly CID[]): Promise<(Place | undefined)[]> {
+    const found = await this.#parts.files.single(cids)
+    return Promise.all(
+      cids.map((cid, i) => {
+        const place = found[i]
+        return place !== undefined && this.#parts.isHeld(place.facts.path) ? place : this.#smallFile(cid)
+      })
+    )
   }
 
   async #smallFile(cid: CID): Promise<Place | undefined> {

@@ -64,6 +64,11 @@ export class Database {
     return this.#listed(this.#level.sublevel<string, V>(name, TEXT))
   }
 
+  /** A table with binary keys and values that are keys of text tables. */
+  keysTable(name: string): Table<Uint8Array, string> {
+    return this.#listed(this.#level.sublevel<Uint8Array, string>(name, { keyEncoding: 'view', valueEncoding: 'utf8' }))
+  }
+
   /** A table with binary keys and values. */
   bytesTable(name: string): Table<Uint8Array, Uint8Array> {
     return this.#listed(this.#level.sublevel<Uint8Array, Uint8Array>(name, BYTES))

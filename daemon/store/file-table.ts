@@ -2,6 +2,7 @@
 // what was true when the file was hashed; whoever reads must compare the fingerprint. Rows of dead files are skipped.
 
 import { CID } from 'multiformats/cid'
+import { RAW } from '../content/multihash.ts'
 import { type Fingerprint, sameContentStamp, sameFile } from '../content/fingerprint.ts'
 import type { Database, Table, Write } from './database.ts'
 import { del, put } from './database.ts'
@@ -56,6 +57,8 @@ export class FileTable {
   readonly #paths: Table<string, string>
   readonly #inodes: Table<string, string>
   readonly #places: Table<Uint8Array, Uint8Array>
+  /** Of a file of one leaf: the newest with that content, found without a search. */
+  readonly #single: Table<Uint8Array, string>
   readonly #counter: Table<string, number>
   #nextId = 0
   #reserved = 0
@@ -65,6 +68,7 @@ export class FileTable {
     this.#paths = database.table<string>('paths')
     this.#inodes = database.table<string>('inodes')
     this.#places = database.bytesTable('places')
+    this.#single = database.keysTable('single')
     this.#counter = database.table<number>('counters')
   }
 
@@ -109,6 +113,7 @@ export class FileTable {
       yield put(this.#inodes, inodeKey(facts.fingerprint), key)
     }
     const prefix = facts.cid.multihash.bytes.subarray(0, 2)
+    if (wrapped || leaves.length === 32) yield put(this.#single, facts.cid.multihash.bytes, key)
     if (wrapped || leaves.length > 32)
       yield put(this.#places, placeKey(facts.cid.multihash.bytes, id), indexBytes(wrapped ? WRAPPED : WHOLE))
     if (wrapped) return
@@ -118,6 +123,20 @@ export class FileTable {
       multihash.set(leaves.subarray(at, at + 32), 2)
       yield put(this.#places, placeKey(multihash, id), indexBytes(index))
     }
+  }
+
+  /** For each block a file that is that block as a whole; undefined where only a search can tell. */
+  async single(cids: readonly CID[]): Promise<(Place | undefined)[]> {
+    const ids = await this.#single.getMany(cids.map(cid => cid.multihash.bytes))
+    const known = ids.flatMap(id => (id === undefined ? [] : [id]))
+    const rows = await this.#files.getMany(known)
+    const facts = new Map(known.map((id, i) => [id, rows[i]]))
+    return ids.map((id, i) => {
+      const row = id === undefined ? undefined : facts.get(id)
+      if (id === undefined || row === undefined || row.cid !== cids[i]?.toString()) return undefined
+      const place = fromRow(row)
+      return { fileId: Number.parseInt(id, 16), facts: place, index: place.cid.code === RAW ? 0 : 'wrapped' }
+    })
   }
 
   /** Living files that hold this block, the newest first. */

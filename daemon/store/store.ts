@@ -165,7 +165,8 @@ export class Store {
     const row = (await this.#partials.get(key)) ?? { basename: safeBasename(basename, key), boot: this.#boot, bytes: 0 }
     const ledger = new Ledger(await this.#ledgers.get(root.bytes))
     const folder = this.#partialFolder(root)
-    await this.database.commit([put(this.#partials, key, { ...row, boot: this.#boot })])
+    // It keeps the start of the machine that it was begun in: what was not hashed again in this attempt is suspect in the next.
+    await this.database.commit([put(this.#partials, key, row)])
     await mkdir(folder, { recursive: true })
     return new PartialTree(root, join(folder, row.basename), ledger, {
       pool: this.pool,
@@ -174,7 +175,7 @@ export class Store {
       note: async (bits, bytes) =>
         this.database.note([
           put(this.#ledgers, root.bytes, bits.toBytes()),
-          put(this.#partials, key, { ...row, boot: this.#boot, bytes })
+          put(this.#partials, key, { ...row, bytes })
         ])
     })
   }

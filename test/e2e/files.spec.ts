@@ -28,7 +28,7 @@ const Done = Got.pick({
 }).strict()
 
 describe('a file', function () {
-  this.timeout(60_000)
+  this.timeout(FULL ? 600_000 : 60_000)
   const random = new Seeded('files')
   let scene: Scene
   let [origin, other]: Daemon[] = []

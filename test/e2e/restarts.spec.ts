@@ -1,6 +1,8 @@
 // Daemons that end and start again, in order or by kill -9, and nodes that stand in for others.
 
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { watch } from 'node:fs'
 import { chmod, readdir, readFile, stat } from 'node:fs/promises'
 import { after, before, beforeEach, afterEach, describe, it } from 'mocha'
 import { connected, type Daemon, must, Scene } from '../helpers/daemons.ts'
@@ -83,6 +85,36 @@ describe('a node that starts again', function () {
     } finally {
       await gate.close()
     }
+  })
+})
+
+describe('a node that is killed while it writes where it was told to', function () {
+  this.timeout(60_000)
+  let scene: Scene
+  before(async () => {
+    scene = await Scene.open()
+  })
+  after(() => scene.close())
+
+  it('leaves the old or the new there, and nothing beside it once it has started again', async () => {
+    let daemon = await scene.up('a')
+    const folder = await scene.directory('to')
+    for (const size of [24 * MiB, 25 * MiB, 26 * MiB]) {
+      const path = await scene.file('x', new Seeded(`${size}`).bytes(size))
+      assert.equal((await daemon.cli(['share', path, '--as', 'write/x'])).status, 0)
+      const watcher = watch(folder)
+      const get = daemon.begin(['get', 'write/x', '--to', `${folder}/`, '--overwrite'])
+      await once(watcher, 'change')
+      watcher.close()
+      await daemon.kill9()
+      await get.ended
+      daemon = scene.own(await daemon.again())
+      const there = await readdir(folder)
+      assert.ok(there.length === 0 || (there.length === 1 && there[0] === 'x'), there.join(' '))
+      if (there.length === 1) assert.ok([24, 25, 26].includes((await stat(`${folder}/x`)).size / MiB))
+    }
+    assert.equal((await daemon.cli(['get', 'write/x', '--to', `${folder}/`, '--overwrite'])).status, 0)
+    assert.equal((await stat(`${folder}/x`)).size, 26 * MiB)
   })
 })
 

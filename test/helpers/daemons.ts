@@ -150,8 +150,7 @@ export class Daemon {
   }
 }
 
-/** A daemon that need not become ready. */
-export function startDaemon({ data, name, join: invite, port = 0, ...spawn }: UpOptions): Started {
+function startDaemon({ data, name, join: invite, port = 0, ...spawn }: UpOptions): Started {
   const flags = ['--no-mdns', '--listen', `${LOOPBACK}/${port}`]
   if (name !== undefined) flags.push('--name', name)
   if (invite !== undefined) flags.push('--join', invite)
@@ -162,6 +161,7 @@ export class Scene {
   /** A folder of its own, with a short path. */
   readonly folder: string
   readonly #daemons: Daemon[] = []
+  readonly #started: Started[] = []
   readonly #meshes: Mesh[] = []
 
   private constructor(folder: string) {
@@ -195,6 +195,13 @@ export class Scene {
     return this.own(await Daemon.up({ data: this.at(name), name, ...options }))
   }
 
+  /** Starts a daemon that need not become ready. */
+  start(options: UpOptions): Started {
+    const started = startDaemon(options)
+    this.#started.push(started)
+    return started
+  }
+
   /** Takes a daemon into its care. */
   own(daemon: Daemon): Daemon {
     this.#daemons.push(daemon)
@@ -219,6 +226,8 @@ export class Scene {
 
   async close(): Promise<void> {
     await Promise.all(this.#meshes.map(mesh => mesh.close()))
+    for (const started of this.#started) started.child.kill('SIGKILL')
+    await Promise.all(this.#started.map(({ ended }) => ended))
     await Promise.all(this.#daemons.map(daemon => daemon.kill9()))
     await removeTree(this.folder)
   }

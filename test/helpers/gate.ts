@@ -80,6 +80,12 @@ export class Gate {
     while (this.#allowance <= 0 && !to.destroyed) await new Promise<void>(wake => this.#waiting.push(wake))
     this.#allowance -= bytes.length
     if (to.destroyed || to.write(bytes)) return
-    await Promise.race([once(to, 'drain'), once(to, 'close')]).catch(() => undefined)
+    await new Promise<void>(resolve => {
+      const go = () => {
+        to.off('drain', go).off('close', go)
+        resolve()
+      }
+      to.on('drain', go).on('close', go)
+    })
   }
 }

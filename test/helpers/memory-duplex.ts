@@ -23,19 +23,21 @@ class Pipe {
 
   async push(pieces: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
-    if (this.#error !== undefined) throw this.#error
+    this.#refuse()
     if (this.#ended) throw new Error('written after the end')
     this.#bytes = Buffer.concat([this.#bytes, ...pieces])
     this.most = Math.max(this.most, this.#bytes.length)
     this.#wake()
-    while (this.#bytes.length > this.capacity && this.#error === undefined) await this.#turn(signal)
-    if (this.#error !== undefined) throw this.#error
+    while (this.#bytes.length > this.capacity) {
+      await this.#turn(signal)
+      this.#refuse()
+    }
   }
 
   async pull(n: number, signal?: AbortSignal): Promise<Buffer | null> {
     while (this.#bytes.length < n) {
       signal?.throwIfAborted()
-      if (this.#error !== undefined) throw this.#error
+      this.#refuse()
       if (this.#ended) {
         if (this.#bytes.length === 0) return null
         throw new Error('ended in the middle')
@@ -52,6 +54,10 @@ class Pipe {
     this.#error ??= error
     this.#ended = true
     this.#wake()
+  }
+
+  #refuse(): void {
+    if (this.#error !== undefined) throw this.#error
   }
 
   #turn(signal?: AbortSignal): Promise<void> {

@@ -26,7 +26,8 @@ export interface OpenStore {
 
 /** A store in a folder of its own, `<folder>/data`. */
 export async function openStore(): Promise<OpenStore> {
-  const { path: folder, remove } = await temporaryFolder()
+  const temporary = await temporaryFolder()
+  const folder = temporary.path
   const data = join(folder, 'data')
   const lines: string[] = []
   const log: Log = createLog(line => lines.push(line), 'debug')
@@ -42,7 +43,7 @@ export async function openStore(): Promise<OpenStore> {
     },
     async remove() {
       await opened.store.close()
-      await remove()
+      await temporary.remove()
     }
   }
   return opened

@@ -2,18 +2,18 @@
 // strangers and garbage on the TCP port get, which is nothing.
 
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { chmod, chown, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { connect as dial, createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { connect } from '../../client/index.ts'
 import { decodeInvite, encodeInvite } from '../../proto/invite.ts'
-import { command, type Started } from '../helpers/commands.ts'
-import { connected, Daemon, must, Scene, startDaemon } from '../helpers/daemons.ts'
+import { command } from '../helpers/commands.ts'
+import { connected, Daemon, must, Scene } from '../helpers/daemons.ts'
 import { asNobody, isRoot, nobody } from '../helpers/privileges.ts'
 import { Seeded } from '../helpers/seeded.ts'
 import { failsWith } from '../helpers/trees.ts'
+import { until } from '../helpers/until.ts'
 
 describe('a daemon', function () {
   this.timeout(60_000)
@@ -25,7 +25,7 @@ describe('a daemon', function () {
 
   it('is one on a data folder: another is refused, and the first does not notice', async () => {
     const first = await scene.up('a')
-    const outcome = await startDaemon({ data: first.data }).ended
+    const outcome = await scene.start({ data: first.data }).ended
     assert.deepEqual([outcome.status, lastError(outcome.stderr).code], [1, 'IN_USE'])
     assert.match(lastError(outcome.stderr).message, /pathmesh down|stop it/)
     assert.equal((await first.status()).peerId, first.peerId)
@@ -33,18 +33,12 @@ describe('a daemon', function () {
   })
 
   it('is one of many that start at once on one folder', async () => {
-    const all = Array.from({ length: 4 }, () => startDaemon({ data: scene.at('race') }))
-    const firstLine = (started: Started) =>
-      new Promise<string>(resolve => started.child.stdout?.once('data', (data: Buffer) => resolve(data.toString())))
-    await Promise.race(all.map(firstLine))
-    const losers = await Promise.all(
-      all.map(async started => {
-        const outcome = await Promise.race([started.ended, firstLine(started).then(() => undefined)])
-        return outcome === undefined ? [] : [outcome]
-      })
-    )
-    assert.equal(losers.flat().length, 3)
-    for (const { status, stderr } of losers.flat()) assert.deepEqual([status, lastError(stderr).code], [1, 'IN_USE'])
+    const all = Array.from({ length: 4 }, () => scene.start({ data: scene.at('race') }))
+    await until('three have ended, and one is ready', () => {
+      return all.filter(({ hasEnded }) => hasEnded).length === 3 && all.some(({ stdout }) => stdout.includes('"ready"'))
+    })
+    const losers = await Promise.all(all.filter(({ hasEnded }) => hasEnded).map(({ ended }) => ended))
+    for (const { status, stderr } of losers) assert.deepEqual([status, lastError(stderr).code], [1, 'IN_USE'])
     const winner = all.find(started => !started.hasEnded)
     assert.equal((await command(['--data', scene.at('race'), '--json', 'status'])).status, 0)
     must(winner).child.kill('SIGTERM')
@@ -63,18 +57,18 @@ describe('a daemon', function () {
 
   it('does not start on what is no socket, and leaves it', async () => {
     const path = await scene.file('a/admin.sock', 'mine')
-    const outcome = await startDaemon({ data: scene.at('a') }).ended
+    const outcome = await scene.start({ data: scene.at('a') }).ended
     assert.deepEqual([outcome.status, lastError(outcome.stderr).code], [7, 'DENIED'])
     assert.equal(await readFile(path, 'utf8'), 'mine')
     await mkdir(scene.at('b'))
     await symlink(scene.at('elsewhere'), scene.at('b/admin.sock'))
-    const linked = await startDaemon({ data: scene.at('b') }).ended
+    const linked = await scene.start({ data: scene.at('b') }).ended
     assert.deepEqual([linked.status, lastError(linked.stderr).code], [7, 'DENIED'])
   })
 
   it('says that its socket would have too long a path, and what to do', async () => {
     const data = scene.at('x'.repeat(100))
-    const outcome = await startDaemon({ data }).ended
+    const outcome = await scene.start({ data }).ended
     assert.deepEqual([outcome.status, lastError(outcome.stderr).code], [2, 'INVALID_ARGUMENT'])
     assert.match(lastError(outcome.stderr).message, /PATHMESH_SOCKET/)
     const client = await command(['--data', data, '--json', 'status'])
@@ -97,8 +91,7 @@ describe('a daemon', function () {
   })
 
   it('is not reached by another user', async function () {
-    const prefix = asNobody()
-    if (prefix === undefined) return this.skip()
+    const prefix = asNobody() ?? this.skip()
     const daemon = await scene.up('a')
     await chmod(scene.folder, 0o755)
     const closed = await command(['--data', daemon.data, '--json', 'status'], { prefix, cwd: '/' })
@@ -112,7 +105,10 @@ describe('a daemon', function () {
   it('is not taken for ours by a client when another user could be behind its socket', async () => {
     const folder = await scene.directory('foreign')
     const path = join(folder, 's')
-    const server = createServer(socket => socket.end('HTTP/1.1 200 OK\r\n\r\n{}'))
+    const server = createServer(socket => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}'))
+    })
     await new Promise<void>(resolve => server.listen(path, resolve))
     try {
       await chmod(path, 0o600)
@@ -136,7 +132,7 @@ describe('a daemon', function () {
     const [one, other] = [await scene.up('a'), await scene.up('b')]
     const invite = await other.invite()
     await one.stop()
-    const outcome = await startDaemon({ data: one.data, join: invite }).ended
+    const outcome = await scene.start({ data: one.data, join: invite }).ended
     assert.deepEqual([outcome.status, lastError(outcome.stderr).code], [7, 'DENIED'])
     assert.match(lastError(outcome.stderr).message, /--data/)
     const again = scene.own(await one.again())
@@ -180,7 +176,7 @@ describe('a daemon', function () {
       socket.on('error', () => undefined)
       socket.on('data', data => (came += data.length))
       socket.end(bytes)
-      return once(socket, 'close').then(() => came)
+      return new Promise<number>(resolve => socket.once('close', () => resolve(came)))
     })
     // A greeting in the protocol's own words is all that anybody gets.
     for (const came of await Promise.all(sockets)) assert.ok(came < 200, `${came} bytes`)
@@ -192,16 +188,16 @@ describe('a daemon', function () {
 
   it('does not start on a damaged or unknown setting, and names it', async () => {
     await scene.file('a/config.json', '{"listne": []}')
-    const outcome = await startDaemon({ data: scene.at('a') }).ended
+    const outcome = await scene.start({ data: scene.at('a') }).ended
     assert.equal(outcome.status, 2)
     assert.match(lastError(outcome.stderr).message, /config\.json/)
     await writeFile(scene.at('a/config.json'), '{')
-    assert.equal((await startDaemon({ data: scene.at('a') }).ended).status, 2)
+    assert.equal((await scene.start({ data: scene.at('a') }).ended).status, 2)
   })
 
   it('says which port is taken', async () => {
     const first = await scene.up('a')
-    const outcome = await startDaemon({ data: scene.at('b'), port: first.port }).ended
+    const outcome = await scene.start({ data: scene.at('b'), port: first.port }).ended
     assert.deepEqual([outcome.status, lastError(outcome.stderr).code], [1, 'IN_USE'])
     assert.match(lastError(outcome.stderr).message, new RegExp(String(first.port)))
     await assert.rejects(Daemon.up({ data: scene.at('b'), port: first.port }), /IN_USE/)

@@ -55,7 +55,7 @@ describe('a daemon that is killed at any moment', function () {
       await attempt.run(victim.mesh)
       lasted.set(attempt.kind, performance.now() - started)
     }
-    await checkAll()
+    await oracle.checkNames(victim.mesh)
   })
 
   it('keeps what it acknowledged, tears nothing, and starts again by itself', async () => {
@@ -127,8 +127,10 @@ describe('a daemon that is killed at any moment', function () {
   async function checkSome({ change }: Attempt): Promise<void> {
     const scratch = join(folder.path, 'scratch')
     if (change !== undefined) await oracle.checkContent(victim.mesh, change.name, scratch)
-    const other = random.pick([...oracle.names.keys()])
-    await oracle.checkContent(random.chance(0.5) ? provider.mesh : victim.mesh, other, scratch)
+    if (random.chance(0.3)) {
+      const other = random.pick([...oracle.names.keys()])
+      await oracle.checkContent(random.chance(0.5) ? provider.mesh : victim.mesh, other, scratch)
+    }
     await oracle.checkStored([random.pick([...oracle.stored.keys()])])
     await oracle.checkDestinations([random.pick([...oracle.destinations.keys()])])
     await oracle.checkStoreFolder(victim.mesh, victim.data)

@@ -1,3 +1,5 @@
+// Invites: encoding and decoding are inverses, and damage is told.
+
 import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { hasCode } from '../../proto/errors.ts'

@@ -16,6 +16,7 @@ import { Database, put, type Write } from '../../../daemon/store/database.ts'
 import { ASK_MS } from '../../../proto/limits.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { duplexPair } from '../../helpers/memory-duplex.ts'
+import { until } from '../../helpers/until.ts'
 import { collect, failsWith, temporaryFolder } from '../../helpers/trees.ts'
 
 const MESH = Buffer.from('mesh')
@@ -234,6 +235,30 @@ describe('Catalogue', () => {
     )
   }).timeout(30_000)
 
+  it('resolves a name of so many origins that their records do not fit in one answer', async () => {
+    const origins = Array.from({ length: 100 }, (_, i) => `origin${String(i).padStart(3, '0')}`)
+    const meta = { x: 'x'.repeat(4000) }
+    const records = await Promise.all(
+      origins.map(origin => {
+        const base = { type: 'version', origin, number: 1, seq: 1, time: 1, name: 'w/a' } as const
+        return signRecord({ ...base, root: root('a'), kind: 'file', size: 1, meta }, MESH, signer(origin))
+      })
+    )
+    const bob = await node('bob', {
+      carol: {
+        async *resolve() {
+          for (const bytes of records) yield { body: encodeRecords([bytes]), payload: Buffer.of() }
+        }
+      }
+    })
+    assert.equal((await bob.catalogue.resolve('w/a')).length, 100)
+    const alice = await node('alice', { bob: bob.catalogue.handlers() })
+    assert.deepEqual(
+      (await alice.catalogue.resolve('w/a')).map(({ origin }) => origin),
+      origins
+    )
+  })
+
   it('never lets an older record take the place of a newer one', async () => {
     let seq = 5
     const alice = await node('alice', {
@@ -309,7 +334,9 @@ describe('Catalogue', () => {
     await bob.publish(version('w/a', '1'))
     const alice = await node('alice', { mute: { resolve: silent }, bob: bob.catalogue.handlers() })
     const before = clock.now()
-    assert.deepEqual(found(await clock.drive(alice.catalogue.resolve('w/a'))), [['w/a', 'bob', 1]])
+    const resolving = alice.catalogue.resolve('w/a')
+    await until('the other one is heard', async () => (await alice.catalogue.known('w/a')).length === 1)
+    assert.deepEqual(found(await clock.drive(resolving)), [['w/a', 'bob', 1]])
     assert.equal(clock.now() - before, ASK_MS)
     assert.equal(clock.pending, 0)
   })

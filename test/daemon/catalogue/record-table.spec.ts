@@ -1,7 +1,7 @@
 // The order of names: ranges by prefix and by name are what a sorted list says.
 
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { RecordTable } from '../../../daemon/catalogue/record-table.ts'
 import { type NameRecord, signRecord } from '../../../daemon/catalogue/record.ts'
@@ -57,7 +57,7 @@ describe('RecordTable', () => {
     const key = fc.tuple(name, fc.constantFrom('12Alice', '12Bob'))
     const prefix = fc.oneof(
       fc.constant(''),
-      fc.tuple(name, fc.nat(8)).map(([text, cut]) => [...text].slice(0, cut).join(''))
+      fc.tuple(name, fc.nat(8)).map(([text, cut]) => Array.from(text).slice(0, cut).join(''))
     )
     await fc.assert(
       fc.asyncProperty(fc.array(key, { maxLength: 12 }), prefix, key, async (keys, start, after) => {

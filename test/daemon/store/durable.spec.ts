@@ -47,7 +47,7 @@ describe('syncTree()', () => {
   })
 
   it('syncs many by the file system, when that can be asked', async function () {
-    if (process.platform !== 'linux') return this.skip()
+    if (process.platform !== 'linux') this.skip()
     await fakeSync(`echo "$@" > ${folder.path}/asked`)
     await syncTree(folder.path, many(SYNC_EACH_MAX + 1), pool)
     assert.deepEqual(pool.synced, [])
@@ -67,7 +67,7 @@ describe('syncTree()', () => {
   })
 
   it('fails when the file system could not be synced', async function () {
-    if (process.platform !== 'linux') return this.skip()
+    if (process.platform !== 'linux') this.skip()
     await fakeSync('echo "sync: error syncing: Input/output error" >&2; exit 1')
     await assert.rejects(syncTree(folder.path, many(SYNC_EACH_MAX + 1), pool), failsWith('IO', /Input\/output error/))
     assert.deepEqual(pool.synced, [])

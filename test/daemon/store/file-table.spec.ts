@@ -2,7 +2,7 @@
 // found in every living file that holds them.
 
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { buildFile } from '../../../daemon/content/file-dag.ts'
 import type { Fingerprint } from '../../../daemon/content/fingerprint.ts'

@@ -1,7 +1,7 @@
 // The bits of a transfer: what was added is there, nothing else is, and a copy is the same.
 
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, it } from 'mocha'
 import { Ledger } from '../../../daemon/store/ledger.ts'
 

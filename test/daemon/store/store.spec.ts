@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, it } from 'mocha'
 import { systemClock } from '../../../daemon/clock.ts'
 import { Hasher } from '../../../daemon/content/hasher.ts'
 import { silentLog } from '../../../daemon/log.ts'
+import { put } from '../../../daemon/store/database.ts'
 import { Store } from '../../../daemon/store/store.ts'
 import { LEAF_BYTES } from '../../../proto/limits.ts'
 import { smallBlocks } from '../../helpers/small-blocks.ts'
@@ -267,6 +268,21 @@ describe('Store', () => {
     assert.equal(await opened.store.discardPartial(begun.built.cid), undefined)
     assert.deepEqual(await readdir(join(opened.data, 'partial')), [])
     assert.equal((await opened.store.startPartial(begun.built.cid, { basename: 'x' })).ledger.count, 0)
+  })
+
+  it('startPartial() suspects what was written before another start of the machine, in every attempt from then on', async () => {
+    const { built, partial } = await begin(opened.store, file(large))
+    assert.equal(partial.suspect, false)
+    const rows = opened.store.database.table<{ basename: string; boot: string; bytes: number }>('partials')
+    const key = built.cid.toString()
+    const row = await rows.get(key)
+    assert.ok(row !== undefined)
+    await opened.store.database.commit([put(rows, key, { ...row, boot: 'another' })])
+    for (const attempt of ['first', 'second']) {
+      const again = await opened.store.startPartial(built.cid, { basename: 'x' })
+      await again.checkpoint()
+      assert.equal(again.suspect, true, `the ${attempt} attempt`)
+    }
   })
 
   it('startPartial() takes no name that would leave its folder', async () => {

@@ -1,3 +1,5 @@
+// Byte streams over real libp2p: order, back-pressure both ways, and how they end.
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import type { ByteStream } from '../../../daemon/swarm/byte-stream.ts'

@@ -1,3 +1,5 @@
+// The identity and mesh files: made once, private, and refused when they are not.
+
 import assert from 'node:assert/strict'
 import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

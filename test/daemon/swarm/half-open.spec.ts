@@ -1,3 +1,5 @@
+// A link whose other side is gone without a word is noticed and dialled again.
+
 import assert from 'node:assert/strict'
 import { connect, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'

@@ -1,3 +1,5 @@
+// Redialling on a virtual clock: back-off, jitter, bounds.
+
 import assert from 'node:assert/strict'
 import { startPulse } from '../../../daemon/swarm/pulse.ts'
 import { Redial } from '../../../daemon/swarm/redial.ts'

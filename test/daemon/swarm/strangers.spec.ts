@@ -1,3 +1,5 @@
+// Strangers: nodes of other meshes, refused members, and garbage on the port.
+
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'

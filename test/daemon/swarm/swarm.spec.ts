@@ -1,3 +1,5 @@
+// Two and more nodes over TCP: meeting, streams, restarts.
+
 import assert from 'node:assert/strict'
 import { hasCode } from '../../../proto/errors.ts'
 import { newIdentity, newMesh, otherSecret, PROTOCOL, startNode, streamPair, until } from './nodes.ts'

@@ -1,0 +1,102 @@
+// From a reference to one record: no guess where several nodes publish, and a version that is not there is said to be gone
+// or not yet known.
+
+import assert from 'node:assert/strict'
+import { describe, it } from 'mocha'
+import type { VersionRecord } from '../../../daemon/catalogue/record.ts'
+import { RAW, cidOf } from '../../../daemon/content/multihash.ts'
+import { find, settle } from '../../../daemon/sharing/resolve.ts'
+import { PathmeshError } from '../../../proto/errors.ts'
+import { MemoryBranches, buildTree, directory, failsWith, file } from '../../helpers/trees.ts'
+
+const store = new MemoryBranches()
+const { cid: root } = buildTree(directory({ a: directory({ b: file('content') }) }), 'blake3', store)
+const reader = { get: (cid: typeof root) => store.get(cid), leafSize: async () => 7 }
+
+const record = (origin: string, more: Partial<VersionRecord> = {}): VersionRecord => ({
+  type: 'version',
+  origin,
+  number: 1,
+  name: 'train/run',
+  seq: 3,
+  time: 1,
+  root,
+  kind: 'directory',
+  size: 7,
+  meta: null,
+  ...more
+})
+const parts = (records: readonly VersionRecord[], peers = 1) => ({
+  names: {
+    resolve: async () => [...records],
+    originsCalled: (node: string) => (node === 'gpu-1' ? [node, 'alice'] : [node]),
+    nodeName: (peerId: string) => (peerId === 'alice' ? 'gpu-1' : undefined)
+  },
+  self: 'bob',
+  peers: () => peers
+})
+
+describe('settle()', () => {
+  it('fixes a name to the newest version, and says where the path goes on inside it', async () => {
+    const settled = await settle('train/run/a/b', undefined, parts([record('alice')]))
+    assert.deepEqual([settled.root.toString(), settled.sub, settled.hints], [root.toString(), 'a/b', ['alice']])
+    const { entry } = await find(settled, reader)
+    assert.deepEqual([entry.kind, entry.size], ['file', 7])
+  })
+
+  it('takes a version by its number or its root', async () => {
+    for (const version of ['3', root.toString()])
+      assert.equal((await settle('train/run', version, parts([record('alice')]))).record?.seq, 3)
+  })
+
+  it('is VERSION_GONE for an earlier number, naming the newest, and NOT_FOUND for a later one', async () => {
+    await assert.rejects(settle('train/run', '2', parts([record('alice')])), (error: unknown) => {
+      assert.ok(failsWith('VERSION_GONE', /the newest is 3/)(error) && error instanceof PathmeshError)
+      assert.deepEqual(error.details, { newest: 3, cid: root.toString() })
+      return true
+    })
+    await assert.rejects(settle('train/run', '4', parts([record('alice')])), failsWith('NOT_FOUND', /newest is 3/))
+  })
+
+  it('takes another root of the name as content, with the origin as a hint', async () => {
+    const other = cidOf(RAW, 'blake3', Buffer.from('older'))
+    const settled = await settle('train/run', other.toString(), parts([record('alice')]))
+    assert.deepEqual([settled.root.toString(), settled.record, settled.hints], [other.toString(), null, ['alice']])
+  })
+
+  it('is AMBIGUOUS_WORK where several nodes publish the name, lists them, and takes the one that is named', async () => {
+    const both = parts([record('alice'), record('bob', { seq: 9 })])
+    await assert.rejects(settle('train/run', undefined, both), (error: unknown) => {
+      assert.ok(failsWith('AMBIGUOUS_WORK', /train@gpu-1.*this node/)(error) && error instanceof PathmeshError)
+      assert.deepEqual(error.details, { origins: ['alice', 'bob'] })
+      return true
+    })
+    assert.equal((await settle('train@gpu-1/run', undefined, both)).record?.seq, 3)
+    assert.equal((await settle('train@bob/run', undefined, both)).record?.seq, 9)
+  })
+
+  it('is NOT_FOUND where nobody publishes it, and tells whom it asked', async () => {
+    await assert.rejects(settle('train/x', undefined, parts([], 0)), failsWith('NOT_FOUND', /no other node/))
+    await assert.rejects(settle('train/x', undefined, parts([], 1)), failsWith('NOT_FOUND', /the node that/))
+    await assert.rejects(settle('train/x', undefined, parts([], 4)), failsWith('NOT_FOUND', /4 nodes/))
+    await assert.rejects(
+      settle('train@carol/run', undefined, parts([record('alice')])),
+      failsWith('NOT_FOUND', /but alice does/)
+    )
+  })
+
+  it('takes content by its CID, and refuses what is none', async () => {
+    const settled = await settle(`ipfs://${root.toString()}/a`, undefined, parts([]))
+    assert.deepEqual([settled.root.toString(), settled.sub, settled.record], [root.toString(), 'a', null])
+    await assert.rejects(settle('ipfs://nonsense', undefined, parts([])), failsWith('INVALID_ARGUMENT'))
+  })
+})
+
+describe('find()', () => {
+  it('is NOT_FOUND for what does not lie in the share, and names both', async () => {
+    for (const path of ['a/c', 'a/b/c', 'x']) {
+      const settled = await settle(`train/run/${path}`, undefined, parts([record('alice')]))
+      await assert.rejects(find(settled, reader), failsWith('NOT_FOUND', new RegExp(`${path}.*train/run`)))
+    }
+  })
+})
