@@ -98,6 +98,8 @@ export const STREAM_PIECE_BYTES = 256 * KiB
 
 /** A transfer that verifies no byte for this long has stalled. */
 export const STALL_MS = 30_000
+/** Reading a part of content has stalled: somebody waits for it at a prompt, and nothing is lost by asking again. */
+export const READ_STALL_MS = 10_000
 /** A provider that was asked and sends nothing for this long is left for another, or asked again. */
 export const PROVIDER_STALL_MS = 12_000
 /** Between two looks for a provider while there is none. */

@@ -10,7 +10,7 @@ import { verify } from '../content/verify.ts'
 import type { TreeEntry } from '../content/walk.ts'
 import type { Clock } from '../clock.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
-import { LEAF_BYTES, LEAVES_REQUEST, READER_BRANCHES_BYTES, STALL_MS } from '../../proto/limits.ts'
+import { LEAF_BYTES, LEAVES_REQUEST, READER_BRANCHES_BYTES, READ_STALL_MS } from '../../proto/limits.ts'
 import type { Provider } from './provider.ts'
 import { type Peers, Sources } from './sources.ts'
 
@@ -112,7 +112,7 @@ export class RemoteReader implements Branches {
 
   /** One question, to one provider after the other, until one answers or the deadline is over. */
   async #ask<T>(ask: (provider: Provider, signal: AbortSignal) => Promise<T>): Promise<T> {
-    const stallMs = this.#request.stallMs ?? STALL_MS
+    const stallMs = this.#request.stallMs ?? READ_STALL_MS
     const deadline = new AbortController()
     /** Why there is nobody to ask, while that is so. */
     let why: string | undefined

@@ -1,12 +1,10 @@
 // What users ask for, in one place: the only one that joins catalogue, exchange and store. It decides order (indexed before
 // recorded, recorded before acknowledged) and leaves the work to its neighbours in this folder.
 
-import { mkdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import type { VersionRecord } from '../catalogue/record.ts'
 import type { Hasher } from '../content/hasher.ts'
+import { parseCid } from '../content/verify.ts'
 import type { Clock } from '../clock.ts'
 import { withDeadline } from '../deadline.ts'
 import type { Peers } from '../exchange/sources.ts'
@@ -29,13 +27,12 @@ import type {
 } from '../../proto/api.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { ASK_MS } from '../../proto/limits.ts'
-import { checkName, defaultName, formatRef, parseRef } from '../../proto/ref.ts'
+import { formatRef } from '../../proto/ref.ts'
 import type { Deliveries } from './deliver.ts'
-import { getContent, type OnProgress, progressOf } from './fetch.ts'
-import { buildInPlace } from './publish.ts'
+import { getContent, type OnProgress } from './fetch.ts'
+import { makeWorkFolder, shareInPlace, unshare, urlOf, workOf } from './own.ts'
 import { entriesOf, rangeOf } from './read.ts'
 import { find, type Names, type Resolved, type ResolveParts, settle, type TreeReader } from './resolve.ts'
-import { assertSeen } from './seen.ts'
 
 export interface SharingParts {
   readonly self: string
@@ -74,77 +71,13 @@ export class Sharing {
 
   /** Shares a local file or directory in place. When it resolves, a power cut loses nothing of it. */
   async share(request: ShareRequest, signal: AbortSignal, onProgress: OnProgress): Promise<ShareDone> {
-    const { store, catalogue, hasher } = this.#parts
-    const { path, exclude, dereference } = request
-    const name = request.as?.replace(/\/$/, '') ?? defaultName(this.#parts.nodeName, basename(path))
-    checkName(name)
-    if (request.seen !== undefined) await assertSeen(path, request.seen)
-    this.#refuseOwnFolder(path)
-    const holding = await buildInPlace(
-      path,
-      { store, hasher },
-      {
-        hash: request.hash ?? 'blake3',
-        exclude,
-        dereference,
-        signal,
-        onProgress: progress => onProgress(progressOf(progress))
-      }
-    )
-    signal.throwIfAborted()
-    const { record, unchanged } = await catalogue.own.publish(
-      { name, root: holding.root, kind: holding.kind, size: holding.size, meta: request.meta ?? null },
-      async published => {
-        // What lay at this path before is not there any more.
-        const replaced = [...store.holdings.all()].filter(
-          other => other.class === 'in-place' && other.path === holding.path && !other.root.equals(holding.root)
-        )
-        await store.database.commit([
-          ...published.writes,
-          store.holdings.put(holding),
-          ...replaced.map(other => store.holdings.delete(other))
-        ])
-        for (const other of replaced) store.holdings.forget(other)
-        store.holdings.remember(holding)
-        return published
-      }
-    )
-    const copies = (await this.#holders(record.root, signal)).length
-    return {
-      event: 'done',
-      url: urlOf(record),
-      work: workOf(name),
-      path: name.slice(workOf(name).length + 1),
-      cid: record.root.toString(),
-      kind: record.kind,
-      size: record.size,
-      seq: record.seq,
-      origin: record.origin,
-      modified: record.time,
-      meta: record.meta,
-      kept: false,
-      copies,
-      unchanged
-    }
+    const published = await shareInPlace(request, this.#parts, signal, onProgress)
+    return { ...published, copies: (await this.#holders(parseCid(published.cid), signal)).length }
   }
 
   /** Retires an own name; its files are served no more unless another name shares them. They are not touched. */
-  async unshare(text: string): Promise<Unshared> {
-    const ref = parseRef(text)
-    const { self, catalogue, store } = this.#parts
-    if (ref.type === 'content')
-      throw new PathmeshError('INVALID_ARGUMENT', `${text} is content without a name: drop it instead`)
-    const name = `${ref.work}/${ref.path}`
-    if (ref.node !== undefined && !catalogue.originsCalled(ref.node).includes(self))
-      throw new PathmeshError('NOT_ORIGIN', `${name} is published by ${ref.node}: unshare it there`)
-    return catalogue.own.retire(name, async (retirement, { root }, writes) => {
-      let shared = false
-      for await (const other of catalogue.own.list()) shared ||= other.name !== name && other.root.equals(root)
-      const holdings = shared ? [] : store.holdings.of(root).filter(holding => holding.class === 'in-place')
-      await store.database.commit([...writes, ...holdings.map(holding => store.holdings.delete(holding))])
-      for (const holding of holdings) store.holdings.forget(holding)
-      return { url: formatRef({ ...ref, directory: false }), seq: retirement.seq }
-    })
+  unshare(text: string): Promise<Unshared> {
+    return unshare(text, this.#parts)
   }
 
   /** Removes the local copy of fetched content, or what a transfer has written so far. Files shared in place are not touched. */
@@ -173,12 +106,8 @@ export class Sharing {
 
   /** The folder of a work of this node, made if it is missing. */
   async workFolder(work: string): Promise<WorkFolder> {
-    checkName(`${work}/x`)
-    if (work.includes('/'))
-      throw new PathmeshError('INVALID_ARGUMENT', `${JSON.stringify(work)} is no name of a work: it holds a slash`)
-    const folder = join(this.#parts.store.data, 'works', encodeURIComponent(work))
-    await mkdir(folder, { recursive: true })
-    return { work, origin: this.#parts.self, folder }
+    const { store, self } = this.#parts
+    return { work, origin: self, folder: await makeWorkFolder(work, store.data) }
   }
 
   // --- anybody's content -------------------------------------------------------------------------------------------
@@ -259,7 +188,12 @@ export class Sharing {
     if (entry.kind !== 'file')
       throw new PathmeshError('INVALID_ARGUMENT', `${request.ref} is a ${entry.kind}, not a file`)
     const reader = this.#reader(resolved, request, signal)
-    return { cid: entry.cid, size: entry.size, read: (start, end) => rangeOf(reader, entry, start, end) }
+    const isOwn = resolved.record?.origin === this.#parts.self
+    return {
+      cid: entry.cid,
+      size: entry.size,
+      read: (start, end) => ownFault(isOwn, rangeOf(reader, entry, start, end))
+    }
   }
 
   /** Whether the content of a reference can be had: whole, here; or from a connected node; or either. */
@@ -325,18 +259,6 @@ export class Sharing {
     )
     return [...((await store.findHolding(root)) === undefined ? [] : [self]), ...answers.flat()]
   }
-
-  #refuseOwnFolder(path: string): void {
-    const { data } = this.#parts.store
-    const isWork = path.startsWith(`${join(data, 'works')}/`)
-    const isInside = path === data || path.startsWith(`${data}/`)
-    if ((isInside && !isWork) || data.startsWith(`${path === '/' ? '' : path}/`)) {
-      throw new PathmeshError(
-        'DENIED',
-        `${path} ${isInside ? 'lies in' : 'contains'} pathmesh's own data folder ${data}, which is not shared`
-      )
-    }
-  }
 }
 
 /** Names as they are known, nobody being asked. */
@@ -353,9 +275,14 @@ function localReader({ reader }: Store): TreeReader {
   return { get: block, leafSize: async cid => (await block(cid))?.length ?? 0 }
 }
 
-const workOf = (name: string): string => name.slice(0, name.indexOf('/'))
-
-function urlOf({ name }: VersionRecord): string {
-  const work = workOf(name)
-  return formatRef({ type: 'name', work, path: name.slice(work.length + 1), directory: false })
+/** What this node shares and nobody can send has changed here. */
+async function* ownFault(isOwn: boolean, bytes: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bytes
+  } catch (error) {
+    if (!isOwn || !hasCode(error, 'NO_PROVIDERS', 'TIMEOUT')) throw error
+    throw new PathmeshError('SOURCE_CHANGED', 'this file changed here since it was shared: share it again', {
+      cause: error
+    })
+  }
 }
