@@ -4,7 +4,8 @@ import { systemClock } from './clock.ts'
 import { withDeadline } from './deadline.ts'
 import { PathmeshError } from '../proto/errors.ts'
 import { OPEN_STREAM_MS } from '../proto/limits.ts'
-import { Caller, type Duplex } from './rpc.ts'
+import type { Duplex } from './frames.ts'
+import { Caller } from './rpc.ts'
 
 export interface Dialler {
   /** A new stream to a peer. NO_PROVIDERS if it cannot be reached, INCOMPATIBLE if it does not speak the protocol. */

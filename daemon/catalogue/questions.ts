@@ -1,7 +1,8 @@
 // What this node asks others about names, under a deadline each; and what of their answers is kept. One peer that is slow,
 // wrong or gone does not keep the others from being heard.
 
-import type { Bytes, Caller } from '../rpc.ts'
+import type { Bytes } from '../frames.ts'
+import type { Caller } from '../rpc.ts'
 import type { Clock } from '../clock.ts'
 import { withDeadline } from '../deadline.ts'
 import type { Log } from '../log.ts'

@@ -3,7 +3,7 @@
 
 import { CID } from 'multiformats/cid'
 import { checkCid } from '../content/verify.ts'
-import { bytesOf } from '../rpc.ts'
+import { bytesOf } from '../frames.ts'
 import { Meta } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { ContentKind, Record, SignedRecord } from '../../proto/generated/catalogue.ts'

@@ -1,6 +1,6 @@
 // Signed records in messages: many of them, each as it was signed.
 
-import { type Bytes, bytesOf } from '../rpc.ts'
+import { type Bytes, bytesOf } from '../frames.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { Records, SignedRecord } from '../../proto/generated/catalogue.ts'
 import { RECORDS_ANSWER_MAX } from '../../proto/limits.ts'

@@ -5,7 +5,8 @@ import { CID } from 'multiformats/cid'
 import { DAG_PB } from '../content/multihash.ts'
 import { checkCid } from '../content/verify.ts'
 import { expand } from '../content/walk.ts'
-import { type Answer, type Bytes, bytesOf, type Handler } from '../rpc.ts'
+import { type Bytes, bytesOf } from '../frames.ts'
+import type { Answer, Handler } from '../rpc.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import {
   Blocks,

@@ -3,7 +3,8 @@
 import { CID } from 'multiformats/cid'
 import type { Branch } from '../content/file-dag.ts'
 import { checkCid, verify } from '../content/verify.ts'
-import { type Bytes, bytesOf, type Caller } from '../rpc.ts'
+import { type Bytes, bytesOf } from '../frames.ts'
+import type { Caller } from '../rpc.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import {
   Blocks,

@@ -166,7 +166,7 @@ export class ContentReader {
   async #smallFiles(cids: readonly CID[]): Promise<(Place | undefined)[]> {
     const found = await this.#parts.files.single(cids)
     return Promise.all(
-      cids.map((cid, i) => {
+      cids.map(async (cid, i) => {
         const place = found[i]
         return place !== undefined && this.#parts.isHeld(place.facts.path) ? place : this.#smallFile(cid)
       })

@@ -66,7 +66,7 @@ export class Database {
 
   /** A table with binary keys and values that are keys of text tables. */
   keysTable(name: string): Table<Uint8Array, string> {
-    return this.#listed(this.#level.sublevel<Uint8Array, string>(name, { keyEncoding: 'view', valueEncoding: 'utf8' }))
+    return this.#listed(this.#level.sublevel<Uint8Array>(name, { keyEncoding: 'view', valueEncoding: 'utf8' }))
   }
 
   /** A table with binary keys and values. */

@@ -1,7 +1,7 @@
 // Two ends of a byte stream in memory, with a bounded buffer each way: what the one writes the other reads, in pieces of
 // any size. Refuses nothing: it can be cut, and torn at any byte.
 
-import type { Duplex } from '../../daemon/rpc.ts'
+import type { Duplex } from '../../daemon/frames.ts'
 
 interface Wish {
   readonly resolve: () => void

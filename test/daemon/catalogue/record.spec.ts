@@ -13,7 +13,7 @@ import {
   trustedRecord
 } from '../../../daemon/catalogue/record.ts'
 import { DAG_PB, RAW, cidOf } from '../../../daemon/content/multihash.ts'
-import { bytesOf } from '../../../daemon/rpc.ts'
+import { bytesOf } from '../../../daemon/frames.ts'
 import { ContentKind, Record, SignedRecord } from '../../../proto/generated/catalogue.ts'
 import { FILE_BYTES_MAX, META_BYTES_MAX, RECORD_BYTES_MAX } from '../../../proto/limits.ts'
 import { failsWith } from '../../helpers/trees.ts'
