@@ -97,13 +97,6 @@ describe('RemoteReader', () => {
     assert.ok((await read(readerOf(), 'large', 0, bytes.length)).equals(bytes))
   })
 
-  it('PROBE leaves a silent provider for another', async () => {
-    const silent = new FakeProvider('silent', content)
-    silent.before = forever
-    peers = new FakePeers(silent, provider)
-    assert.ok((await read(readerOf(), 'large', 0, 10)).equals(bytes.subarray(0, 10)))
-  })
-
   it('is CORRUPT when all lie', async () => {
     provider.leaf = (leaf, index) => ({ index, bytes: leaf.subarray(1) })
     await assert.rejects(read(readerOf(), 'large', 0, 10), failsWith('CORRUPT'))
