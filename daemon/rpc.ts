@@ -3,7 +3,8 @@
 
 import { hasCode, isErrorCode, PathmeshError, toPathmeshError } from '../proto/errors.ts'
 import { FrameKind, type Header } from '../proto/generated/rpc.ts'
-import { REQUESTS_OPEN_MAX } from '../proto/limits.ts'
+import { ANSWER_WRITE_MS, REQUESTS_OPEN_MAX } from '../proto/limits.ts'
+import { systemClock } from './clock.ts'
 import { type Bytes, type Duplex, type Frame, frame, readFrame } from './frames.ts'
 
 export interface Answer {
@@ -168,21 +169,30 @@ async function answerOne(
   signal: AbortSignal
 ): Promise<void> {
   const { id, method } = header
+  // An asker that does not read holds what its answers are made of: it is cut off, and asks again when it is back.
+  const stuck = new PathmeshError('TIMEOUT', `${stream.peer} took nothing for ${ANSWER_WRITE_MS / 1000} s`)
+  const send = async (bytes: readonly Uint8Array[], options: { signal?: AbortSignal } = {}): Promise<void> => {
+    const cancel = systemClock.after(ANSWER_WRITE_MS, () => stream.abort(stuck))
+    try {
+      await stream.write(bytes, options)
+    } finally {
+      cancel()
+    }
+  }
   try {
     const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined
-    if (handler === undefined)
-      throw new PathmeshError(
-        'INCOMPATIBLE',
-        `this node does not know the request ${JSON.stringify(method.slice(0, 40))}`
-      )
+    if (handler === undefined) {
+      const name = JSON.stringify(method.slice(0, 40))
+      throw new PathmeshError('INCOMPATIBLE', `this node does not know the request ${name}`)
+    }
     for await (const { body, payload } of handler(header.body, { peer: stream.peer, signal })) {
       signal.throwIfAborted()
-      await stream.write(frame({ id, kind: FrameKind.ANSWER, body }, payload), { signal })
+      await send(frame({ id, kind: FrameKind.ANSWER, body }, payload), { signal })
     }
-    await stream.write(frame({ id, kind: FrameKind.END }))
+    await send(frame({ id, kind: FrameKind.END }))
   } catch (error) {
     const { code, message } = toPathmeshError(error, method)
-    await stream.write(frame({ id, kind: FrameKind.FAILURE, code, message: message.slice(0, 1000) }))
+    await send(frame({ id, kind: FrameKind.FAILURE, code, message: message.slice(0, 1000) }))
   }
 }
 

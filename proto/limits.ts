@@ -99,7 +99,7 @@ export const STREAM_PIECE_BYTES = 256 * KiB
 /** A transfer that verifies no byte for this long has stalled. */
 export const STALL_MS = 30_000
 /** Reading a part of content has stalled: somebody waits for it at a prompt, and nothing is lost by asking again. */
-export const READ_STALL_MS = 10_000
+export const READ_STALL_MS = 20_000
 /** A provider that was asked and sends nothing for this long is left for another, or asked again. */
 export const PROVIDER_STALL_MS = 12_000
 /** Between two looks for a provider while there is none. */
@@ -112,6 +112,8 @@ export const OPEN_STREAM_MS = 10_000
 export const DIAL_MS = 10_000
 /** Between the parts of a frame that has begun. */
 export const FRAME_MS = 60_000
+/** An asker that takes nothing of an answer for this long is cut off. */
+export const ANSWER_WRITE_MS = 30_000
 /** A daemon's way down; what is not closed then is left to the operating system. */
 export const STOP_MS = 5_000
 /** A started daemon's way to its ready line. */

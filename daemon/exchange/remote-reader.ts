@@ -9,10 +9,11 @@ import { DAG_PB } from '../content/multihash.ts'
 import { verify } from '../content/verify.ts'
 import type { TreeEntry } from '../content/walk.ts'
 import type { Clock } from '../clock.ts'
-import { hasCode, PathmeshError } from '../../proto/errors.ts'
-import { LEAF_BYTES, LEAVES_REQUEST, READER_BRANCHES_BYTES, READ_STALL_MS } from '../../proto/limits.ts'
+import { PathmeshError } from '../../proto/errors.ts'
+import { ASK_MS, LEAF_BYTES, LEAVES_REQUEST, READER_BRANCHES_BYTES, READ_STALL_MS } from '../../proto/limits.ts'
+import { Patience } from './patience.ts'
 import type { Provider } from './provider.ts'
-import { type Peers, Sources } from './sources.ts'
+import { isOwnFault, type Peers, Sources } from './sources.ts'
 
 /** What lies here already. */
 export interface LocalBlocks {
@@ -24,6 +25,12 @@ export interface ReaderRequest {
   readonly hints: readonly string[]
   readonly stallMs?: number | undefined
   readonly signal: AbortSignal
+}
+
+interface AskOptions {
+  readonly signal: AbortSignal
+  /** To be called when something arrived. */
+  readonly onCame: () => void
 }
 
 export class RemoteReader implements Branches {
@@ -45,7 +52,7 @@ export class RemoteReader implements Branches {
     const key = cid.toString()
     const known = this.#branches.get(key) ?? (await this.#local.block(cid))
     if (known !== undefined) return known
-    return this.#ask(async (provider, signal) => {
+    return this.#ask(async (provider, { signal }) => {
       const { blocks } = await provider.tree([cid], { signal })
       for (const block of blocks) this.#remember(block.cid.toString(), block.bytes)
       const wanted = blocks.find(block => block.cid.equals(cid))
@@ -58,8 +65,8 @@ export class RemoteReader implements Branches {
   async leafSize(cid: CID): Promise<number> {
     const local = await this.#local.block(cid)
     if (local !== undefined) return local.length
-    const fetched = await this.#ask((provider, signal) =>
-      fetchLeaves(provider, { kind: 'file', cid, size: 0, executable: false }, [], signal)
+    const fetched = await this.#ask((provider, options) =>
+      fetchLeaves(provider, { kind: 'file', cid, size: 0, executable: false }, [], options)
     )
     return fetched.get(0)?.length ?? 0
   }
@@ -102,7 +109,7 @@ export class RemoteReader implements Branches {
     const fetched =
       missing.length === 0
         ? new Map<number, Uint8Array>()
-        : await this.#ask((provider, signal) => fetchLeaves(provider, file, missing, signal))
+        : await this.#ask((provider, options) => fetchLeaves(provider, file, missing, options))
     return run.map((leaf, i) => {
       const bytes = local[i] ?? fetched.get(leaf.index)
       if (bytes === undefined) throw new PathmeshError('INTERNAL', `leaf ${leaf.index} was lost on the way`)
@@ -110,32 +117,54 @@ export class RemoteReader implements Branches {
     })
   }
 
-  /** One question, to one provider after the other, until one answers or the deadline is over. */
-  async #ask<T>(ask: (provider: Provider, signal: AbortSignal) => Promise<T>): Promise<T> {
+  /**
+   * One question, to one provider after the other: one that is silent for half of the stall deadline is left for the next.
+   * Without anybody to ask, it does not wait as long as a transfer would.
+   */
+  async #ask<T>(ask: (provider: Provider, options: AskOptions) => Promise<T>): Promise<T> {
     const stallMs = this.#request.stallMs ?? READ_STALL_MS
-    const deadline = new AbortController()
-    /** Why there is nobody to ask, while that is so. */
     let why: string | undefined
-    const cancel = this.#clock.after(stallMs, () => {
-      const details = { tried: this.#sources.tried() }
-      const waited = `nothing arrived for ${stallMs / 1000} s: ${why ?? 'no provider answered'}`
-      deadline.abort(new PathmeshError(why === undefined ? 'TIMEOUT' : 'NO_PROVIDERS', waited, { details }))
-    })
-    const signal = AbortSignal.any([this.#request.signal, deadline.signal])
+    const fault = (code: 'TIMEOUT' | 'NO_PROVIDERS', what: string) =>
+      new PathmeshError(code, what, { details: { tried: this.#sources.tried() } })
+    const stall = new Patience(this.#clock, stallMs, () => fault('TIMEOUT', `nothing arrived for ${stallMs / 1000} s`))
+    let lonely: Patience | undefined
+    const alone = new AbortController()
+    const outer = AbortSignal.any([this.#request.signal, stall.signal, alone.signal])
+    const onWaiting = (reason: string): void => {
+      why = reason
+      lonely ??= new Patience(this.#clock, Math.min(stallMs, ASK_MS), () => {
+        const nobody = fault('NO_PROVIDERS', `nobody can send it: ${why ?? 'none answered'}`)
+        alone.abort(nobody)
+        return nobody
+      })
+    }
     try {
       while (true) {
-        const provider = await this.#sources.get(signal, reason => (why = reason))
-        why = undefined
+        const provider = await this.#sources.get(outer, onWaiting)
+        lonely?.stop()
+        lonely = undefined
+        const patience = new Patience(
+          this.#clock,
+          stallMs / 2,
+          () => new PathmeshError('TIMEOUT', `${provider.peer} sent nothing for ${stallMs / 2000} s`)
+        )
+        const onCame = (): void => {
+          stall.moved()
+          patience.moved()
+        }
         try {
-          return await ask(provider, signal)
+          return await ask(provider, { signal: AbortSignal.any([outer, patience.signal]), onCame })
         } catch (error) {
-          signal.throwIfAborted()
-          if (!(error instanceof PathmeshError) || hasCode(error, 'INTERNAL', 'IO')) throw error
+          outer.throwIfAborted()
+          if (isOwnFault(error)) throw error
           this.#sources.failed(provider, error)
+        } finally {
+          patience.stop()
         }
       }
     } finally {
-      cancel()
+      lonely?.stop()
+      stall.stop()
     }
   }
 
@@ -155,7 +184,7 @@ async function fetchLeaves(
   provider: Provider,
   file: TreeEntry,
   wanted: readonly Leaf[],
-  signal: AbortSignal
+  { signal, onCame }: AskOptions
 ): Promise<Map<number, Uint8Array>> {
   const byIndex = new Map(wanted.map(leaf => [leaf.index, leaf]))
   const fetched = new Map<number, Uint8Array>()
@@ -177,6 +206,7 @@ async function fetchLeaves(
       throw new PathmeshError('CORRUPT', `${provider.peer} sent leaf ${index} in another size`)
     verify(leaf.cid, bytes)
     fetched.set(index, bytes)
+    onCame()
   }
   return fetched
 }

@@ -7,15 +7,16 @@
 import type { CID } from 'multiformats/cid'
 import { checkTree, type CheckedTree } from '../content/check-tree.ts'
 import { RAW } from '../content/multihash.ts'
-import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { PROVIDER_STALL_MS, STALL_MS, WINDOW_BYTES, WINDOW_REQUESTS } from '../../proto/limits.ts'
 import { BatchFetch } from './batch-fetch.ts'
 import { LargeFiles } from './large-files.ts'
+import { Patience } from './patience.ts'
 import { plan } from './plan.ts'
 import type { Provider } from './provider.ts'
 import { RateMeter } from './rate-meter.ts'
 import type { SessionComponents, SessionRequest, SessionSink, SessionState, SessionStatus } from './session-types.ts'
-import { Sources } from './sources.ts'
+import { isOwnFault, Sources } from './sources.ts'
 import { StructureFetch } from './structure.ts'
 import { Window } from './window.ts'
 
@@ -34,7 +35,9 @@ export class Session<Held> {
   #bytesDone = 0
   #filesDone = 0
   #bytesFetched = 0
-  #movedAt = 0
+  /** With which peers somebody is patient. */
+  readonly #patience = new Map<Patience, string>()
+  #stall: Patience | undefined
 
   constructor(request: SessionRequest, parts: SessionComponents<Held>) {
     this.root = request.root
@@ -66,13 +69,17 @@ export class Session<Held> {
 
   /** Runs to the end; call it once. Rejects with a typed error that says how far it came, or the caller's abort reason. */
   async run(): Promise<Held> {
-    this.#movedAt = this.#parts.clock.monotonic()
-    const stopWatch = this.#watch()
+    const stallMs = this.#request.stallMs ?? STALL_MS
+    const stall = new Patience(this.#parts.clock, stallMs, () => this.#stalled(stallMs))
+    stall.signal.addEventListener('abort', () => this.#stop.abort(stall.signal.reason))
+    this.#stall = stall
     try {
       await this.#structure()
       const sink = await this.#parts.destination.open()
       const checked = await this.#transfer(sink)
       this.#enter('materialising')
+      // The disk's time is not the peers' fault: syncing a large tree verifies nothing for a while.
+      stall.stop()
       const held = await this.#parts.destination.finish(sink, checked, this.#signal)
       this.#enter('done')
       return held
@@ -81,7 +88,7 @@ export class Session<Held> {
       this.#state = 'failed'
       throw this.#explained(error, phase)
     } finally {
-      stopWatch()
+      stall.stop()
       // Whatever still runs for this session ends with it.
       this.#stop.abort(new PathmeshError('ABORTED', 'the transfer ended'))
     }
@@ -185,48 +192,38 @@ export class Session<Held> {
   ): Promise<void> {
     const provider = await this.#sources.get(this.#signal, why => this.#wait(why))
     this.#enter(phase)
-    const patience = new AbortController()
-    const stopPatience = this.#patience(provider, patience)
+    const { peer } = provider
+    const patience = new Patience(
+      this.#parts.clock,
+      PROVIDER_STALL_MS,
+      () => new PathmeshError('TIMEOUT', `${peer} sent nothing for ${PROVIDER_STALL_MS / 1000} s`)
+    )
+    this.#patience.set(patience, peer)
     try {
       await ask(provider, AbortSignal.any([this.#signal, patience.signal]))
       this.#sources.delivered(provider)
     } catch (error) {
       this.#signal.throwIfAborted()
-      if (hasCode(error, 'NO_SPACE', 'DENIED', 'IO', 'UNSAFE_NAME', 'INTERNAL') || !(error instanceof PathmeshError))
-        throw error
+      if (isOwnFault(error)) throw error
       this.#sources.failed(provider, error)
     } finally {
-      stopPatience()
+      patience.stop()
+      this.#patience.delete(patience)
     }
-  }
-
-  /** Aborts when a provider sends nothing for a while. */
-  #patience({ peer }: Provider, patience: AbortController): () => void {
-    const { clock } = this.#parts
-    let seen = -1
-    let cancel: () => void = () => undefined
-    const look = () => {
-      const now = this.#providers.get(peer) ?? 0
-      if (now === seen)
-        patience.abort(new PathmeshError('TIMEOUT', `${peer} sent nothing for ${PROVIDER_STALL_MS / 1000} s`))
-      else cancel = clock.after(PROVIDER_STALL_MS, look)
-      seen = now
-    }
-    look()
-    return () => cancel()
   }
 
   #came(provider: Provider, bytes: number): void {
     this.#bytesFetched += bytes
     this.#rate.add(bytes)
     this.#providers.set(provider.peer, (this.#providers.get(provider.peer) ?? 0) + bytes)
-    this.#movedAt = this.#parts.clock.monotonic()
+    this.#stall?.moved()
+    for (const [patience, peer] of this.#patience) if (peer === provider.peer) patience.moved()
   }
 
   #wrote(bytes: number, files: number): void {
     this.#bytesDone += bytes
     this.#filesDone += files
-    this.#movedAt = this.#parts.clock.monotonic()
+    this.#stall?.moved()
   }
 
   #enter(state: SessionState): void {
@@ -237,21 +234,6 @@ export class Session<Held> {
   #wait(why: string): void {
     this.#state = 'waiting'
     this.#why = why
-  }
-
-  /** Ends the session when nothing was verified for the stall deadline. */
-  #watch(): () => void {
-    const { clock } = this.#parts
-    const stallMs = this.#request.stallMs ?? STALL_MS
-    let cancel: () => void = () => undefined
-    const look = () => {
-      const idle = clock.monotonic() - this.#movedAt
-      // The disk's time is not the peers' fault: syncing a large tree verifies nothing for a while.
-      if (idle < stallMs || this.#state === 'materialising') cancel = clock.after(Math.max(50, stallMs - idle), look)
-      else this.#stop.abort(this.#stalled(stallMs))
-    }
-    cancel = clock.after(stallMs, look)
-    return () => cancel()
   }
 
   #stalled(stallMs: number): PathmeshError {

@@ -15,6 +15,13 @@ export interface Peers {
   provider(peer: string): Promise<Provider>
 }
 
+/** What fails on this node fails with every provider; what a provider said of itself does not. */
+export function isOwnFault(error: unknown): boolean {
+  if (!(error instanceof PathmeshError)) return true
+  const isTold = error.details?.['peerId'] !== undefined
+  return !isTold && hasCode(error, 'NO_SPACE', 'DENIED', 'IO', 'UNSAFE_NAME', 'INTERNAL')
+}
+
 interface Trial {
   error: PathmeshError
   /** When it may be asked again, by the monotonic clock; never for a failure that will not pass. */
