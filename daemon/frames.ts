@@ -5,6 +5,7 @@ import { PathmeshError } from '../proto/errors.ts'
 import { Header } from '../proto/generated/rpc.ts'
 import { FRAME_HEADER_BYTES_MAX, FRAME_MS, FRAME_PAYLOAD_BYTES_MAX } from '../proto/limits.ts'
 import { systemClock } from './clock.ts'
+import { takeBuffer } from './leaf-buffers.ts'
 
 /** What frames travel on: libp2p streams today, lanes later. */
 export interface Duplex {
@@ -72,7 +73,7 @@ export async function readFrame(stream: Duplex): Promise<Frame | null> {
     if (encoded === null) throw new PathmeshError('CORRUPT', `${stream.peer} ended in the middle of a frame`)
     const header = decodeHeader(encoded, stream.peer)
     if (payloadBytes === 0) return { header, payload: EMPTY }
-    const payload = Buffer.allocUnsafeSlow(payloadBytes)
+    const payload = takeBuffer(payloadBytes)
     if (!(await stream.readInto(payload, options)))
       throw new PathmeshError('CORRUPT', `${stream.peer} ended in the middle of a frame`)
     return { header, payload }

@@ -87,6 +87,8 @@ export const SERVE_BYTES = 16 * MiB
 export const SERVE_REQUESTS = 8
 /** Requests for content that a session has open at a time. */
 export const WINDOW_REQUESTS = 8
+/** Buffers of a leaf's size that are kept to be used again. */
+export const LEAF_BUFFERS_KEPT = 16
 /** Transfers at a time. */
 export const TRANSFERS_MAX = 64
 /** Bytes of branches that one reader of remote content keeps. */

@@ -239,7 +239,7 @@ const LAYERS = [
   ['content']
 ]
 /** Small files that every part of the daemon may import; they import proto and each other. */
-const COMMON = ['clock', 'random', 'log', 'frames', 'rpc', 'callers', 'deadline', 'polyfill', 'version']
+const COMMON = ['clock', 'random', 'log', 'frames', 'leaf-buffers', 'rpc', 'callers', 'deadline', 'polyfill', 'version']
 
 function mayImport({ from, to, isLazy }: Import): boolean {
   const [importer, imported] = [partOf(from), partOf(to)]

@@ -6,6 +6,7 @@ import { leafRange } from '../content/file-dag.ts'
 import { verify } from '../content/verify.ts'
 import type { Clock } from '../clock.ts'
 import { withDeadline } from '../deadline.ts'
+import { giveBuffer } from '../leaf-buffers.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { ASK_MS, LEAF_BYTES } from '../../proto/limits.ts'
 import type { LargeFiles } from './large-files.ts'
@@ -64,6 +65,7 @@ export class BatchFetch {
             offset: leafRange(file.size, index).offset,
             bytes
           })
+          giveBuffer(bytes)
           left.delete(index)
           this.#parts.onWrote(bytes.length, 0)
           await large.arrived(file)
