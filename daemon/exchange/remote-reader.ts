@@ -126,23 +126,26 @@ export class RemoteReader implements Branches {
     let why: string | undefined
     const fault = (code: 'TIMEOUT' | 'NO_PROVIDERS', what: string) =>
       new PathmeshError(code, what, { details: { tried: this.#sources.tried() } })
-    const stall = new Patience(this.#clock, stallMs, () => fault('TIMEOUT', `nothing arrived for ${stallMs / 1000} s`))
+    const nobody = () => fault('NO_PROVIDERS', `nobody can send it: ${why ?? 'none answered'}`)
+    const stall = new Patience(this.#clock, stallMs, () =>
+      why === undefined ? fault('TIMEOUT', `nothing arrived for ${stallMs / 1000} s`) : nobody()
+    )
     let lonely: Patience | undefined
     const alone = new AbortController()
     const outer = AbortSignal.any([this.#request.signal, stall.signal, alone.signal])
     const onWaiting = (reason: string): void => {
       why = reason
       lonely ??= new Patience(this.#clock, Math.min(stallMs, ASK_MS), () => {
-        const nobody = fault('NO_PROVIDERS', `nobody can send it: ${why ?? 'none answered'}`)
-        alone.abort(nobody)
-        return nobody
+        const fault = nobody()
+        alone.abort(fault)
+        return fault
       })
     }
     try {
       while (true) {
         const provider = await this.#sources.get(outer, onWaiting)
         lonely?.stop()
-        lonely = undefined
+        ;[lonely, why] = [undefined, undefined]
         const patience = new Patience(
           this.#clock,
           stallMs / 2,
