@@ -26,6 +26,7 @@ import { Steps } from './steps.ts'
 import type { Holding } from './store/holding-table.ts'
 import { Store } from './store/store.ts'
 import { loadIdentity, verifyPeerSignature } from './swarm/identity.ts'
+import { forgetMesh, loadMesh } from './swarm/mesh-file.ts'
 import { createSwarm, type Swarm } from './swarm/swarm.ts'
 import { VERSION } from './version.ts'
 import { openCatalogue, sourceOf } from './wiring.ts'
@@ -57,15 +58,17 @@ export interface DaemonOptions {
  */
 export async function startDaemon(config: Config, options: DaemonOptions): Promise<RunningDaemon> {
   const steps = new Steps(systemClock, options.log)
+  const undo = new Steps(systemClock, options.log)
   try {
-    return await start(config, options, steps)
+    return await start(config, options, steps, undo)
   } catch (error) {
     await steps.unwind()
+    await undo.unwind()
     throw error
   }
 }
 
-async function start(config: Config, { join, log }: DaemonOptions, steps: Steps): Promise<RunningDaemon> {
+async function start(config: Config, { join, log }: DaemonOptions, steps: Steps, undo: Steps): Promise<RunningDaemon> {
   const [clock, random] = [systemClock, systemRandom]
   const { data, name } = config
   const invite = join === undefined ? undefined : decodeInvite(join)
@@ -77,7 +80,10 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps)
   steps.started('store', () => store.close())
   const identity = await loadIdentity(data)
   const self = identity.peerId
+  const isNew = (await loadMesh(data)) === null
   const { mesh, created } = await enterMesh(data, invite)
+  // A mesh that never ran must not keep this folder from joining another.
+  if (isNew) undo.started('mesh', () => forgetMesh(data))
   const members = await openMembers(store.database, self, invite)
   const { listen, mdns } = config
   const swarm = await createSwarm(
@@ -120,12 +126,8 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps)
   const facts = new NodeFacts({ name, mesh, swarm, store, catalogue, transfers, callers: contents, clock })
 
   const source = sourceOf(store)
-  swarm.handle(EXCHANGE, stream =>
-    answer(
-      stream,
-      exchangeHandlers(source, (peer, bytes) => facts.served(peer, bytes))
-    )
-  )
+  const serving = exchangeHandlers(source, (peer, bytes) => facts.served(peer, bytes))
+  swarm.handle(EXCHANGE, stream => answer(stream, serving))
   swarm.handle(CATALOGUE, stream => answer(stream, catalogue.handlers()))
   swarm.onConnect(peer => {
     log.info('peer connected', { peer })

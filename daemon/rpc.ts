@@ -33,6 +33,8 @@ export class Caller {
   readonly #onBytes: (bytes: number) => void
   readonly #stream: Duplex
   readonly #open = new Map<number, Pending>()
+  /** Calls that wait for one of the others to end. */
+  readonly #waiting: (() => void)[] = []
   readonly #reading: Promise<void>
   #nextId = 1
   #ended: PathmeshError | undefined
@@ -61,8 +63,7 @@ export class Caller {
   async *call(method: string, body: Bytes, options: CallOptions): AsyncGenerator<Answer, void, undefined> {
     if (this.#ended !== undefined) throw this.#ended
     options.signal?.throwIfAborted()
-    if (this.#open.size >= REQUESTS_OPEN_MAX)
-      throw new PathmeshError('INTERNAL', `more than ${REQUESTS_OPEN_MAX} requests open to ${this.peer}`)
+    while (this.#open.size >= REQUESTS_OPEN_MAX) await this.#turn(options.signal)
     const id = this.#nextId
     this.#nextId = (id % 0xffff_ffff) + 1
     const pending = new Pending(options.maxBytes)
@@ -75,12 +76,30 @@ export class Caller {
     } finally {
       options.signal?.removeEventListener('abort', onAbort)
       if (!pending.finished && this.#ended === undefined) this.#cancel(id)
-      else this.#open.delete(id)
+      else this.#forget(id)
     }
   }
 
   close(): void {
     this.#stream.abort(new PathmeshError('ABORTED', 'closed'))
+  }
+
+  /** Waits until some request has ended, for as long as its caller has patience. */
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(signal?.reason)
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.push(() => {
+        signal?.removeEventListener('abort', onAbort)
+        if (this.#ended === undefined) resolve()
+        else reject(this.#ended)
+      })
+    })
+  }
+
+  #forget(id: number): void {
+    this.#open.delete(id)
+    this.#waiting.shift()?.()
   }
 
   #cancel(id: number): void {
@@ -103,6 +122,7 @@ export class Caller {
       : new PathmeshError('NO_PROVIDERS', `the connection to ${this.peer} was lost`, { cause: failure })
     for (const pending of this.#open.values()) pending.fail(this.#ended)
     this.#open.clear()
+    for (const wake of this.#waiting.splice(0)) wake()
   }
 
   #take({ header, payload }: Frame): void {
@@ -114,11 +134,11 @@ export class Caller {
         pending.push({ body: header.body, payload })
         return
       case FrameKind.END:
-        this.#open.delete(header.id)
+        this.#forget(header.id)
         pending.end()
         return
       case FrameKind.FAILURE:
-        this.#open.delete(header.id)
+        this.#forget(header.id)
         pending.fail(failureOf(header, this.peer))
         return
       case FrameKind.REQUEST:

@@ -20,6 +20,7 @@ const kind = (status: number, exit: number, retryable: boolean, doc: string): Er
 
 export const ERRORS = {
   NOT_FOUND: kind(404, 3, false, 'nobody who could be asked knows this name, or the share has no such path'),
+  NOT_SYNCED: kind(503, 6, true, 'nodes are connected, but none of them answered: nobody can say whether this exists'),
   NO_PROVIDERS: kind(503, 6, true, 'the version is known, but no connected node has its bytes'),
   VERSION_GONE: kind(410, 3, false, 'this version is kept nowhere any more; the error names the newer one'),
   TIMEOUT: kind(504, 6, true, 'a deadline passed; the error names the phase, the peers tried and the bytes verified'),

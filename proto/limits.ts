@@ -68,6 +68,8 @@ export const REQUEST_CIDS_MAX = 1024
 export const TREE_ANSWER_BYTES = 4 * MiB
 /** Bytes after which an answer to `small` stops. */
 export const SMALL_ANSWER_BYTES = MiB
+/** Branches looked up at a time for one answer. */
+export const BRANCHES_LOOKUPS = 64
 /** Leaves that one `leaves` request may ask for. */
 export const LEAVES_REQUEST_MAX = 64
 /** Leaves that a session asks for at a time: a quarter of its window, so that requests overlap. */
@@ -82,9 +84,9 @@ export const NAMES_ANSWER_BYTES_MAX = 128 * MiB
 export const REQUESTS_OPEN_MAX = 64
 /** Bytes a session has asked for and not yet written: its memory, and what keeps a link busy. */
 export const WINDOW_BYTES = 16 * MiB
-/** Bytes of answers that all peers together are being sent, and their number: what serving costs in memory. */
-export const SERVE_BYTES = 16 * MiB
-export const SERVE_REQUESTS = 8
+/** Bytes of answers that one peer is being sent, and their number: what serving it costs in memory. */
+export const SERVE_BYTES = 8 * MiB
+export const SERVE_REQUESTS = 4
 /** Requests for content that a session has open at a time. */
 export const WINDOW_REQUESTS = 8
 /** Buffers of a leaf's size that are kept to be used again. */
@@ -104,8 +106,9 @@ export const STALL_MS = 30_000
 export const READ_STALL_MS = 20_000
 /** A provider that was asked and sends nothing for this long is left for another, or asked again. */
 export const PROVIDER_STALL_MS = 12_000
-/** Between two looks for a provider while there is none. */
+/** Between two looks for a provider while there is none; and the longest pause for one that failed for now. */
 export const PROVIDER_RETRY_MS = 500
+export const PROVIDER_RETRY_LAST_MS = 4_000
 /** A peer's answer to a question about names, presence or identity. */
 export const ASK_MS = 5_000
 /** Opening a stream to a connected peer. */
@@ -145,6 +148,8 @@ export const FILE_THREAD_IDLE_MS = 2_000
 export const FILES_IN_A_TASK = 256
 /** Files opened, synced or statted at the same time. */
 export const FILES_AT_ONCE = 32
+/** One sync of a file system: a disk that takes longer is stuck. */
+export const SYNC_MS = 900_000
 /** Up to so many files are synced one by one; more by syncing their file system. */
 export const SYNC_EACH_MAX = 16
 /** Bytes of one file after which what was written is sent on its way to the disk, so that the end need not wait for all. */
@@ -205,7 +210,7 @@ export const STREAM_BUFFER_BYTES_MAX = 2 * STREAM_WINDOW_BYTES
 export const READ_AHEAD_BYTES = 2 * MiB
 export const READ_AHEAD_LOW_BYTES = MiB / 2
 /** Writes of one stream that wait for their turn. */
-export const STREAM_WRITERS_MAX = 64
+export const STREAM_WRITERS_MAX = 256
 /** What a socket takes before it says that it is full: the default of 16 KiB costs a turn of the event loop each. */
 export const SOCKET_BUFFER_BYTES = MiB
 /** Streams of one protocol on one connection, each way. */
@@ -213,7 +218,7 @@ export const STREAMS_MAX = 128
 /** From the end of our way to the end of the other: a stream that nobody reads is aborted then. */
 export const STREAM_CLOSE_MS = 5_000
 /** Inbound connections that have not yet proven membership; a port scan fills these and no more. */
-export const PENDING_CONNECTIONS_MAX = 128
+export const PENDING_CONNECTIONS_MAX = 1_024
 /** Connections from one address in a second: a hundred nodes may sit behind one. */
 export const CONNECTIONS_PER_SECOND_MAX = 256
 /** Connections to one peer: both sides dialling at once makes two. */

@@ -3,6 +3,7 @@
 
 import type { Handler } from '../rpc.ts'
 import type { Hello } from '../../proto/generated/catalogue.ts'
+import { PathmeshError } from '../../proto/errors.ts'
 import { NODE_NAME_BYTES_MAX } from '../../proto/limits.ts'
 import { OwnNames, type OwnNamesComponents } from './own-names.ts'
 import { namesAbove } from './paths.ts'
@@ -53,10 +54,15 @@ export class Catalogue<Write> {
     return [...new Set([node, ...named])]
   }
 
-  /** Versions of the name that `path` is or lies in, one an origin, after asking the connected peers. */
+  /** Versions of the name that `path` is or lies in, one an origin, after asking the connected peers. NOT_SYNCED if none answers. */
   async resolve(path: string, signal?: AbortSignal): Promise<VersionRecord[]> {
-    await this.#questions.resolve(path, signal)
-    return this.known(path)
+    const { asked, answered } = await this.#questions.resolve(path, signal)
+    const known = await this.known(path)
+    if (known.length > 0 || asked === 0 || answered > 0) return known
+    throw new PathmeshError(
+      'NOT_SYNCED',
+      `${path} is not known here, and none of ${asked} connected nodes answered: try again, or see \`pathmesh peers\``
+    )
   }
 
   /** The same, without asking anybody. */

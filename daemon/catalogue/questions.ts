@@ -6,7 +6,7 @@ import type { Caller } from '../rpc.ts'
 import type { Clock } from '../clock.ts'
 import { withDeadline } from '../deadline.ts'
 import type { Log } from '../log.ts'
-import { PathmeshError } from '../../proto/errors.ts'
+import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { Hello, NamesRequest, ResolveRequest } from '../../proto/generated/catalogue.ts'
 import { ASK_MS, NAMES_ANSWER_BYTES_MAX } from '../../proto/limits.ts'
 import { isAtOrIn } from './paths.ts'
@@ -27,6 +27,12 @@ export interface QuestionsComponents<Write> {
   caller(peer: string): Promise<Caller>
 }
 
+/** How many peers were asked, and how many answered. */
+export interface Asked {
+  readonly asked: number
+  readonly answered: number
+}
+
 type IsAskedFor = (record: NameRecord) => boolean
 
 export class Questions<Write> {
@@ -44,8 +50,8 @@ export class Questions<Write> {
   }
 
   /** Asks all connected peers for records of the name that `path` is or lies in. */
-  async resolve(path: string, signal?: AbortSignal): Promise<void> {
-    await this.#askAll('resolve', ResolveRequest.encode({ path }), record => isAtOrIn(path, record.name), signal)
+  async resolve(path: string, signal?: AbortSignal): Promise<Asked> {
+    return this.#askAll('resolve', ResolveRequest.encode({ path }), record => isAtOrIn(path, record.name), signal)
   }
 
   /** Asks all connected peers for records of names that begin with `prefix`. */
@@ -61,18 +67,22 @@ export class Questions<Write> {
     return answer
   }
 
-  async #askAll(method: string, request: Bytes, isAskedFor: IsAskedFor, signal?: AbortSignal): Promise<void> {
+  async #askAll(method: string, request: Bytes, isAskedFor: IsAskedFor, signal?: AbortSignal): Promise<Asked> {
     const { log } = this.#parts
-    await Promise.all(
+    const answered = await Promise.all(
       this.#parts.connected().map(async peer => {
         try {
           await this.#ask(peer, method, request, body => this.#keep(peer, decodeRecords(body), isAskedFor), signal)
+          return true
         } catch (error) {
           signal?.throwIfAborted()
           log.debug('a peer did not answer', { peer, method, error })
+          // A wrong answer is one as well: somebody is there.
+          return !hasCode(error, 'TIMEOUT', 'NO_PROVIDERS')
         }
       })
     )
+    return { asked: answered.length, answered: answered.filter(Boolean).length }
   }
 
   async #ask(

@@ -21,6 +21,8 @@ import {
 } from '../../proto/generated/exchange.ts'
 import {
   BLOCKS_ANSWER_MAX,
+  BRANCHES_LOOKUPS,
+  PEERS_MAX,
   LEAF_BYTES,
   SERVE_BYTES,
   SERVE_REQUESTS,
@@ -49,16 +51,22 @@ export interface Source {
 }
 
 const NONE = new Uint8Array(0)
-const BRANCHES_AT_ONCE = 64
 
 export function exchangeHandlers(
   source: Source,
   onServed: (peer: string, bytes: number) => void
 ): Record<string, Handler> {
-  const budget = new Window({ bytes: SERVE_BYTES, requests: SERVE_REQUESTS })
+  /** Of each peer, however many streams it opens; one that does not read holds up itself alone. */
+  const budgets = new Map<string, Window>()
+  const budgetOf = (peer: string): Window => {
+    const budget = budgets.get(peer) ?? new Window({ bytes: SERVE_BYTES, requests: SERVE_REQUESTS })
+    if (budgets.size < PEERS_MAX) budgets.set(peer, budget)
+    return budget
+  }
   return {
     async *tree(body, { peer, signal }) {
       const cids = cidsOf(() => TreeRequest.decode(body, LIMITS).cids)
+      const budget = budgetOf(peer)
       await budget.take(TREE_ANSWER_BYTES, signal)
       try {
         const answer = await branchesBelow(source, cids, signal)
@@ -71,6 +79,7 @@ export function exchangeHandlers(
 
     async *small(body, { peer, signal }) {
       const cids = cidsOf(() => SmallRequest.decode(body, LIMITS).cids)
+      const budget = budgetOf(peer)
       await budget.take(SMALL_ANSWER_BYTES, signal)
       try {
         for await (const blocks of source.small(cids)) {
@@ -91,6 +100,7 @@ export function exchangeHandlers(
         throw new PathmeshError('INVALID_ARGUMENT', `a request is for 1 to ${LEAVES_REQUEST_MAX} leaves, not ${count}`)
       }
       // One is sent while the next is read.
+      const budget = budgetOf(peer)
       await budget.take(2 * LEAF_BYTES, signal)
       try {
         for await (const { index, bytes } of source.leaves(cidOf(file), ranges, signal)) {
@@ -125,9 +135,9 @@ async function branchesBelow(source: Source, asked: readonly CID[], signal: Abor
   let level: readonly CID[] = asked
   for (let isAsked = true; level.length > 0; isAsked = false) {
     const below: CID[] = []
-    for (let at = 0; at < level.length; at += BRANCHES_AT_ONCE) {
+    for (let at = 0; at < level.length; at += BRANCHES_LOOKUPS) {
       signal.throwIfAborted()
-      const some = level.slice(at, at + BRANCHES_AT_ONCE)
+      const some = level.slice(at, at + BRANCHES_LOOKUPS)
       for (const [i, stored] of (await source.branches(some)).entries()) {
         const cid = some[i]
         if (cid === undefined) continue

@@ -78,6 +78,7 @@ export class Session<Held> {
       const sink = await this.#parts.destination.open()
       const checked = await this.#transfer(sink)
       this.#enter('materialising')
+      await sink.checkpoint()
       // The disk's time is not the peers' fault: syncing a large tree verifies nothing for a while.
       stall.stop()
       const held = await this.#parts.destination.finish(sink, checked, this.#signal)

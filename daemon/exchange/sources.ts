@@ -5,7 +5,7 @@ import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
 import { withDeadline } from '../deadline.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { ASK_MS, PROVIDER_RETRY_MS, REDIAL_LAST_MS } from '../../proto/limits.ts'
+import { ASK_MS, PROVIDER_RETRY_LAST_MS, PROVIDER_RETRY_MS } from '../../proto/limits.ts'
 import type { Provider } from './provider.ts'
 
 export interface Peers {
@@ -36,6 +36,7 @@ export class Sources {
   readonly #clock: Clock
   readonly #trials = new Map<string, Trial>()
   #current: Promise<Provider> | undefined
+  #provider: Provider | undefined
 
   /** `roots`: what is wanted, and what it lies in; whoever holds one of them will do. */
   constructor(roots: readonly CID[], hints: readonly string[], peers: Peers, clock: Clock) {
@@ -51,7 +52,7 @@ export class Sources {
    */
   get(signal: AbortSignal, onWaiting: (why: string) => void): Promise<Provider> {
     if (this.#current !== undefined) return this.#current
-    const search = this.#search(signal, onWaiting)
+    const search = this.#search(signal, onWaiting).then(provider => (this.#provider = provider))
     this.#current = search
     search.catch(() => {
       if (this.#current === search) this.#current = undefined
@@ -61,8 +62,11 @@ export class Sources {
 
   /** The provider failed: the next `get` looks for another, or for the same after a pause if it may recover. */
   failed(provider: Provider, cause: unknown): void {
-    this.#note(provider.peer, toPathmeshError(cause, provider.peer))
+    // Of many requests that fail with one provider, the first tells; the others are late.
+    if (provider !== this.#provider) return
+    this.#provider = undefined
     this.#current = undefined
+    this.#note(provider.peer, toPathmeshError(cause, provider.peer))
   }
 
   /** It delivered: what went wrong before is past. */
@@ -118,7 +122,7 @@ export class Sources {
   }
 
   #note(peer: string, error: PathmeshError): void {
-    const pauseMs = Math.min(REDIAL_LAST_MS, 2 * (this.#trials.get(peer)?.pauseMs ?? PROVIDER_RETRY_MS / 2))
+    const pauseMs = Math.min(PROVIDER_RETRY_LAST_MS, 2 * (this.#trials.get(peer)?.pauseMs ?? PROVIDER_RETRY_MS / 2))
     const lasting = hasCode(
       error,
       'SOURCE_CHANGED',

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts'
 import { PathmeshError } from '../../proto/errors.ts'
-import { PROGRESS_MS, TRANSFERS_MAX } from '../../proto/limits.ts'
+import { PROGRESS_MS, STOP_MS, TRANSFERS_MAX } from '../../proto/limits.ts'
 import { Session } from './session.ts'
 import type { Destination, SessionRequest, SessionStatus } from './session-types.ts'
 import type { Peers } from './sources.ts'
@@ -41,8 +41,7 @@ export class Transfers<Held> {
     destination: Destination<Held>,
     { signal, onStatus }: FetchOptions
   ): Promise<{ held: Held; status: SessionStatus }> {
-    signal.throwIfAborted()
-    const running = this.#running.get(request.root.toString()) ?? this.#start(request, destination)
+    const running = await this.#join(request, destination, signal)
     running.waiters++
     const stopTelling = this.#tell(running.session, onStatus)
     try {
@@ -51,9 +50,41 @@ export class Transfers<Held> {
     } finally {
       stopTelling()
       if (--running.waiters === 0) running.stop.abort(new PathmeshError('ABORTED', 'nobody waits for it any more'))
-      // The last to leave waits until what was written is noted, so that the next attempt finds it.
-      if (running.waiters === 0) await running.result.catch(() => undefined)
+      // The last to leave waits until what was written is noted, so that the next attempt finds it; but not for ever.
+      if (running.waiters === 0) await this.#ended(running, STOP_MS)
     }
+  }
+
+  /** The session that fetches this root, or a new one. One that is being stopped is not joined: its end is waited for. */
+  async #join(request: TransferRequest, destination: Destination<Held>, signal: AbortSignal): Promise<Running<Held>> {
+    for (
+      let running = this.#running.get(request.root.toString());
+      ;
+      running = this.#running.get(request.root.toString())
+    ) {
+      signal.throwIfAborted()
+      if (running === undefined) return this.#start(request, destination)
+      if (!running.stop.signal.aborted) return running
+      await orAborted(
+        running.result.then(
+          () => undefined,
+          () => undefined
+        ),
+        signal
+      )
+    }
+  }
+
+  /** Resolves when it has ended, or after so long. */
+  #ended({ result }: Running<Held>, ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const cancel = this.#clock.after(ms, resolve)
+      const end = (): void => {
+        cancel()
+        resolve()
+      }
+      result.then(end, end)
+    })
   }
 
   *list(): Generator<{ root: string; name: string | null; status: SessionStatus }> {

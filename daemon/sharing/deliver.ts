@@ -15,6 +15,7 @@ import type { FilePool } from '../store/file-pool.ts'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { COPY_BYTES, FILES_IN_A_TASK, LEAF_BYTES } from '../../proto/limits.ts'
 import { checkLocal } from './check-local.ts'
+import { OwnFolder, realpathOf } from './own-folder.ts'
 import { stampOf, Written } from './written.ts'
 
 export interface DeliverParts {
@@ -59,6 +60,8 @@ export class Deliveries {
   readonly #parts: DeliverParts
   readonly #rows: Table<string, DeliveryRow>
   readonly #written: Written
+  /** Who writes to a destination: one after the other. */
+  readonly #writing = new Map<string, Promise<unknown>>()
 
   constructor(parts: DeliverParts) {
     this.#parts = parts
@@ -96,8 +99,7 @@ export class Deliveries {
           `${to} is, or contains, ${place}: it is never replaced; choose another destination`
         )
     }
-    if (isAtOrAbove(data, to) || isAtOrAbove(to, data))
-      throw new PathmeshError('DENIED', `${to} lies in pathmesh's own data folder ${data}`)
+    ;(await OwnFolder.at(data)).refuse(join(await realpathOf(dirname(to)), basename(to)))
     const parent = await lstatOf(dirname(to))
     if (parent === undefined)
       throw new PathmeshError('NOT_FOUND', `the folder ${dirname(to)} does not exist: make it first`)
@@ -111,10 +113,20 @@ export class Deliveries {
   }
 
   /** Writes content to `to`; all of it or nothing. */
-  async deliver(delivery: Delivery, to: string, options: DeliverOptions): Promise<void> {
+  deliver(delivery: Delivery, to: string, options: DeliverOptions): Promise<void> {
+    const before = this.#writing.get(to) ?? Promise.resolve()
+    const turn = before.then(() => this.#deliver(delivery, to, options))
+    const settled = turn.catch(() => undefined)
+    this.#writing.set(to, settled)
+    void settled.then(() => this.#writing.get(to) === settled && this.#writing.delete(to))
+    return turn
+  }
+
+  async #deliver(delivery: Delivery, to: string, options: DeliverOptions): Promise<void> {
+    options.signal.throwIfAborted()
     await this.admit(to, options)
     const id = this.#parts.unique()
-    const beside = (what: string) => join(dirname(to), `.${basename(to).slice(0, 150)}.pathmesh-${what}-${id}`)
+    const beside = (what: string) => join(dirname(to), `.pathmesh-${what}-${id}`)
     const row = { to, temporary: beside('new'), aside: beside('old') }
     await this.#parts.database.commit([put(this.#rows, id, row)])
     try {
@@ -133,7 +145,10 @@ export class Deliveries {
       options.signal.throwIfAborted()
       throw toPathmeshError(error, `writing ${to}`)
     } finally {
-      await this.#clear(id, row)
+      // What cannot be cleared now is cleared at the next start; the row is kept for it.
+      await this.#clear(id, row).catch((error: unknown) =>
+        this.#parts.log.warn('temporary files were left', { ...row, error })
+      )
     }
   }
 
@@ -170,7 +185,7 @@ export class Deliveries {
     await flush()
     // Links come last, so that nothing is written through one.
     for (const entry of links) if (entry.target !== undefined) await symlink(entry.target, at(temporary, entry.path))
-    await syncTree(dirname(temporary), paths, this.#parts.pool)
+    await syncTree(dirname(temporary), paths, this.#parts.pool, signal)
   }
 
   async #intoPlace({ kind }: Delivery, { to, temporary, aside }: DeliveryRow, options: DeliverOptions): Promise<void> {

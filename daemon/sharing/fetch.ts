@@ -1,7 +1,7 @@
 // Getting content by reference: found here and checked, or fetched into the store; then left there on lease, or written to a
 // destination. Everything is fixed to one root before the first byte moves.
 
-import { basename as basenameOf, dirname, join } from 'node:path'
+import { basename as basenameOf, dirname, join, resolve as resolvePath } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import type { Hasher } from '../content/hasher.ts'
 import type { SessionStatus } from '../exchange/session-types.ts'
@@ -42,12 +42,13 @@ interface Local {
 
 /** Answers a `get`. The signal ends the transfer; what was verified stays in the store for the next attempt. */
 export async function getContent(
-  request: GetRequest,
+  asked: GetRequest,
   parts: FetchParts,
   signal: AbortSignal,
   onProgress: OnProgress
 ): Promise<Got> {
   const started = parts.clock.monotonic()
+  const request = asked.to === undefined ? asked : { ...asked, to: resolvePath(asked.to) }
   if (request.to !== undefined) {
     if (request.seenParent !== undefined) await assertSeen(dirname(request.to), request.seenParent)
     await parts.deliveries.admit(request.to, { overwrite: request.overwrite ?? false, cwd: request.cwd })
@@ -61,6 +62,7 @@ export async function getContent(
       `${request.ref} is a symbolic link to ${JSON.stringify(entry.target)}: get what it points to, or the directory it lies in`
     )
 
+  const basename = basenameOf(nameOf(resolved) ?? resolved.sub)
   let status: SessionStatus | undefined
   const { local, changed } = await findLocal(resolved, parts, signal)
   // Nobody else has what was shared here and changed: waiting would not bring it back.
@@ -69,20 +71,17 @@ export async function getContent(
     local ??
     (await fetchIt(resolved, request, parts, signal, now => onProgress(progressOf(fromSession((status = now))))))
   const size = entry.kind === 'file' ? entry.size : found.size
-  if (request.to !== undefined) {
+  const { to } = request
+  if (to !== undefined) {
     let bytes = 0
     const copied = (n: number) => onProgress(progressOf({ phase: 'copying', bytes: (bytes += n), total: size }))
     const delivery = { root: entry.cid, kind: entry.kind, size, from: found.path, branches: parts.store.blocks }
-    await parts.deliveries.deliver(delivery, request.to, {
-      overwrite: request.overwrite ?? false,
-      cwd: request.cwd,
-      signal,
-      onBytes: copied
-    })
+    const options = { overwrite: request.overwrite ?? false, cwd: request.cwd, signal, onBytes: copied }
+    await leased(found.holding, parts.store, () => parts.deliveries.deliver(delivery, to, options))
   }
   return {
     event: 'done',
-    path: request.to ?? found.path,
+    path: to ?? (await parts.store.named(found.holding, found.path, basename)),
     kind: entry.kind,
     cid: entry.cid.toString(),
     root: resolved.root.toString(),
@@ -93,7 +92,7 @@ export async function getContent(
     size,
     bytesFetched: status?.bytesFetched ?? 0,
     seconds: (parts.clock.monotonic() - started) / 1000,
-    lease: request.to === undefined ? await lease(found.holding, request.lease, parts.store) : null,
+    lease: to === undefined ? await lease(found.holding, request.lease, parts.store) : null,
     providers: [...(status?.providers ?? [])]
   }
 }
@@ -131,6 +130,12 @@ async function isElsewhere({ entry, root }: Resolved, parts: FetchParts, signal:
   return answers.flat().some(peer => peer !== parts.self)
 }
 
+/** What the user calls it; null for content alone. */
+function nameOf({ record, sub }: Resolved): string | null {
+  if (record === null) return null
+  return sub === '' ? record.name : `${record.name}/${sub}`
+}
+
 async function fetchIt(
   resolved: Resolved,
   request: GetRequest,
@@ -138,9 +143,9 @@ async function fetchIt(
   signal: AbortSignal,
   onStatus: (status: SessionStatus) => void
 ): Promise<Local & { size: number }> {
-  const { entry, root, sub, record, hints } = resolved
-  const name = record === null ? null : sub === '' ? record.name : `${record.name}/${sub}`
-  const destination = new StoreDestination(store, entry.cid, name === null ? basenameOf(sub) : basenameOf(name))
+  const { entry, root, hints } = resolved
+  const name = nameOf(resolved)
+  const destination = new StoreDestination(store, entry.cid, basenameOf(name ?? resolved.sub))
   const { held } = await transfers.fetch(
     {
       root: entry.cid,
@@ -154,6 +159,17 @@ async function fetchIt(
     { signal, onStatus }
   )
   return { holding: held, path: held.path, size: held.size }
+}
+
+/** Nothing is removed under a copy that is being made of it. */
+async function leased<T>({ root }: Holding, { leases }: Store, run: () => Promise<T>): Promise<T> {
+  const session = leases.openSession()
+  leases.take(root, session)
+  try {
+    return await run()
+  } finally {
+    leases.closeSession(session)
+  }
 }
 
 async function lease({ root }: Holding, session: string | undefined, { leases }: Store): Promise<string | null> {

@@ -7,12 +7,14 @@ import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { VersionRecord } from '../catalogue/record.ts'
 import type { Hasher } from '../content/hasher.ts'
 import type { Write } from '../store/database.ts'
+import type { Holding } from '../store/holding-table.ts'
 import type { Store } from '../store/store.ts'
 import type { ShareDone, ShareRequest, Unshared } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { checkName, defaultName, formatRef, parseRef } from '../../proto/ref.ts'
 import { type OnProgress, progressOf } from './fetch.ts'
 import { buildInPlace } from './publish.ts'
+import { OwnFolder, realpathOf } from './own-folder.ts'
 import { assertSeen } from './seen.ts'
 
 export interface OwnParts {
@@ -32,10 +34,11 @@ export async function shareInPlace(
 ): Promise<Omit<ShareDone, 'copies'>> {
   const { store, catalogue, hasher } = parts
   const { path, exclude, dereference } = request
+  const guard = await OwnFolder.at(parts.store.data)
+  guard.refuse(await realpathOf(path))
   const name = request.as?.replace(/\/$/, '') ?? defaultName(parts.nodeName, basename(path))
   checkName(name)
   if (request.seen !== undefined) await assertSeen(path, request.seen)
-  refuseOwnFolder(path, parts.store.data)
   const holding = await buildInPlace(
     path,
     { store, hasher },
@@ -44,6 +47,7 @@ export async function shareInPlace(
       exclude,
       dereference,
       signal,
+      admit: absolute => guard.refuse(absolute),
       onProgress: progress => onProgress(progressOf(progress))
     }
   )
@@ -51,10 +55,8 @@ export async function shareInPlace(
   const { record, unchanged } = await catalogue.own.publish(
     { name, root: holding.root, kind: holding.kind, size: holding.size, meta: request.meta ?? null },
     async published => {
-      // What lay at this path before is not there any more.
-      const replaced = [...store.holdings.all()].filter(
-        other => other.class === 'in-place' && other.path === holding.path && !other.root.equals(holding.root)
-      )
+      const { record } = published
+      const replaced = await outdated(holding, record.name, parts)
       await store.database.commit([
         ...published.writes,
         store.holdings.put(holding),
@@ -67,7 +69,7 @@ export async function shareInPlace(
   )
   return {
     event: 'done',
-    url: urlOf(record),
+    url: urlOf(record, (await catalogue.known(name)).length === 1),
     work: workOf(name),
     path: name.slice(workOf(name).length + 1),
     cid: record.root.toString(),
@@ -80,6 +82,20 @@ export async function shareInPlace(
     kept: false,
     unchanged
   }
+}
+
+/**
+ * What was held at the same place, and no other name stands for any more: there is something else by now. The same files may
+ * be shared in other ways, less some or with another hash, and then each name keeps its own.
+ */
+async function outdated(holding: Holding, name: string, { store, catalogue }: OwnParts): Promise<Holding[]> {
+  const others = [...store.holdings.all()].filter(
+    other => other.class === 'in-place' && other.path === holding.path && !other.root.equals(holding.root)
+  )
+  if (others.length === 0) return []
+  const named = new Set<string>()
+  for await (const record of catalogue.own.list()) if (record.name !== name) named.add(record.root.toString())
+  return others.filter(other => !named.has(other.root.toString()))
 }
 
 /** Retires an own name; its files are served no more unless another name shares them. They are not touched. */
@@ -111,20 +127,11 @@ export async function makeWorkFolder(work: string, data: string): Promise<string
   return folder
 }
 
-function refuseOwnFolder(path: string, data: string): void {
-  const isWork = path.startsWith(`${join(data, 'works')}/`)
-  const isInside = path === data || path.startsWith(`${data}/`)
-  if ((isInside && !isWork) || data.startsWith(`${path === '/' ? '' : path}/`)) {
-    throw new PathmeshError(
-      'DENIED',
-      `${path} ${isInside ? 'lies in' : 'contains'} pathmesh's own data folder ${data}, which is not shared`
-    )
-  }
-}
-
 export const workOf = (name: string): string => name.slice(0, name.indexOf('/'))
 
-export function urlOf({ name }: VersionRecord): string {
+/** The URL of a name; with its origin where several nodes have that name. */
+export function urlOf({ name, origin }: VersionRecord, isAlone: boolean): string {
   const work = workOf(name)
-  return formatRef({ type: 'name', work, path: name.slice(work.length + 1), directory: false })
+  const ref = { type: 'name', work, path: name.slice(work.length + 1), directory: false } as const
+  return formatRef(isAlone ? ref : { ...ref, node: origin })
 }

@@ -7,12 +7,12 @@ import { pipe } from 'it-pipe'
 import { buildDirectory, buildSymlink, type DirectoryEntry } from '../content/directory.ts'
 import { type Branch, buildFile } from '../content/file-dag.ts'
 import type { HashedFile, Hasher } from '../content/hasher.ts'
-import { leaves } from '../content/leaves.ts'
-import { hashCode, type HashName, RAW } from '../content/multihash.ts'
+import { hashCode, type HashName } from '../content/multihash.ts'
 import { scan, type ScannedEntry, type ScannedFile } from '../content/scan.ts'
 import type { Write } from '../store/database.ts'
 import type { FileFacts } from '../store/file-table.ts'
 import type { Holding } from '../store/holding-table.ts'
+import { digestsOf } from '../store/materialise.ts'
 import type { Store } from '../store/store.ts'
 import { INDEX_LOOKUPS, LEAF_BYTES } from '../../proto/limits.ts'
 
@@ -21,6 +21,8 @@ export interface BuildOptions {
   readonly exclude?: readonly string[] | undefined
   readonly dereference?: boolean | undefined
   readonly signal: AbortSignal
+  /** Throws for what may not be shared, by its real path. */
+  readonly admit?: ((absolute: string) => void) | undefined
   readonly onProgress: (progress: BuildProgress) => void
 }
 
@@ -95,6 +97,7 @@ export async function buildInPlace(
 async function scanAll(path: string, options: BuildOptions): Promise<ScannedEntry[]> {
   const entries: ScannedEntry[] = []
   for await (const entry of scan(path, options)) {
+    options.admit?.(entry.absolute)
     entries.push(entry)
     if (entries.length % 1000 === 1)
       options.onProgress({ phase: 'scanning', bytes: 0, total: null, files: entries.length, filesTotal: null })
@@ -126,18 +129,11 @@ async function* knownFiles(
       if (isMoved)
         yield* store.files.add(
           { ...known, path: file.absolute, fingerprint: file.fingerprint },
-          await digestsOf(known, store),
+          await digestsOf(known.cid, store.branches),
           false
         )
     }
   }
-}
-
-async function digestsOf({ cid }: FileFacts, store: Store): Promise<Uint8Array> {
-  if (cid.code === RAW) return cid.multihash.digest
-  const digests: Uint8Array[] = []
-  for await (const leaf of leaves(cid, store.branches)) digests.push(leaf.cid.multihash.digest)
-  return Buffer.concat(digests)
 }
 
 function* fileWrites(

@@ -3,6 +3,7 @@
 
 import type { CID } from 'multiformats/cid'
 import type { Catalogue } from '../catalogue/catalogue.ts'
+import type { VersionRecord } from '../catalogue/record.ts'
 import type { Hasher } from '../content/hasher.ts'
 import { parseCid } from '../content/verify.ts'
 import type { Clock } from '../clock.ts'
@@ -84,23 +85,27 @@ export class Sharing {
   async drop(request: RefRequest, signal: AbortSignal): Promise<Dropped> {
     const { store, transfers } = this.#parts
     const { entry, root } = await this.#find(request, signal)
-    const roots = [entry.cid, ...(root.equals(entry.cid) ? [] : [root])]
-    for (const cid of roots) {
-      if (transfers.isRunning(cid.toString()))
-        throw new PathmeshError('IN_USE', `${request.ref} is being fetched: cancel that first`)
-      for (const holding of store.holdings.of(cid)) {
-        if (holding.class !== 'managed') continue
-        await store.remove(holding)
-        return { roots: 1, files: holding.entries, bytes: holding.size }
-      }
-      const bytes = await store.discardPartial(cid)
-      if (bytes !== undefined) return { roots: 1, files: 0, bytes }
+    const { cid } = entry
+    if (transfers.isRunning(cid.toString())) {
+      throw new PathmeshError('IN_USE', `${request.ref} is being fetched: cancel that first`)
     }
-    if (roots.some(cid => store.holdings.of(cid).length > 0))
+    for (const holding of store.holdings.of(cid)) {
+      if (holding.class !== 'managed') continue
+      await store.remove(holding)
+      return { roots: 1, files: holding.entries, bytes: holding.size }
+    }
+    const bytes = await store.discardPartial(cid)
+    if (bytes !== undefined) return { roots: 1, files: 0, bytes }
+    if (store.holdings.of(cid).length > 0) {
+      const why = 'is shared from where it lies, and is not a copy: unshare it instead'
+      throw new PathmeshError('INVALID_ARGUMENT', `${request.ref} ${why}`)
+    }
+    if (!root.equals(cid) && store.holdings.of(root).length > 0) {
       throw new PathmeshError(
         'INVALID_ARGUMENT',
-        `${request.ref} is shared from where it lies, and is not a copy: unshare it instead`
+        `${request.ref} is a part of what is here, and goes with the whole of it: drop that`
       )
+    }
     return { roots: 0, files: 0, bytes: 0 }
   }
 
@@ -129,12 +134,12 @@ export class Sharing {
   async *names(prefix: string, signal: AbortSignal): AsyncGenerator<Name> {
     const { catalogue, store } = this.#parts
     await catalogue.refresh(prefix, signal)
-    for await (const record of catalogue.list(prefix)) {
+    for await (const { record, isAlone } of withNeighbours(catalogue.list(prefix))) {
       signal.throwIfAborted()
       const work = workOf(record.name)
       const { kind, size, seq, origin, time } = record
       yield {
-        url: urlOf(record),
+        url: urlOf(record, isAlone),
         work,
         path: record.name.slice(work.length + 1),
         kind,
@@ -285,4 +290,17 @@ async function* ownFault(isOwn: boolean, bytes: AsyncGenerator<Uint8Array>): Asy
       cause: error
     })
   }
+}
+
+/** Records in order of names, and whether no other origin has the same one: only then is the name enough to find it. */
+async function* withNeighbours(
+  records: AsyncIterable<VersionRecord>
+): AsyncGenerator<{ record: VersionRecord; isAlone: boolean }> {
+  let last: { record: VersionRecord; isShared: boolean } | undefined
+  for await (const record of records) {
+    const isShared: boolean = last?.record.name === record.name
+    if (last !== undefined) yield { record: last.record, isAlone: !last.isShared && !isShared }
+    last = { record, isShared }
+  }
+  if (last !== undefined) yield { record: last.record, isAlone: !last.isShared }
 }

@@ -40,8 +40,9 @@ export class Database {
   static async open(data: string): Promise<Database> {
     await mkdir(data, { recursive: true, mode: 0o700 })
     const level = new Level<unknown, unknown>(join(data, 'db'))
+    const reserve = new Reserve(join(data, 'reserve'))
     try {
-      await level.open()
+      await openWithReserve(level, reserve)
     } catch (error) {
       const cause = error instanceof Error ? error.cause : undefined
       if (errno(cause) === 'LEVEL_LOCKED')
@@ -54,7 +55,6 @@ export class Database {
         throw new PathmeshError('CORRUPT', `the index in ${join(data, 'db')} is damaged`, { cause: error })
       throw toPathmeshError(cause ?? error, `opening the index in ${data}`)
     }
-    const reserve = new Reserve(join(data, 'reserve'))
     await reserve.take()
     return new Database(level, reserve)
   }
@@ -129,10 +129,10 @@ export class Database {
    * whole. On a full disk that takes the reserve; where even that is not enough, it is tried again until there is room.
    */
   async #reopen(): Promise<void> {
-    await this.#level.close()
-    await this.#reserve.giveUp()
     while (!this.#closing) {
       try {
+        await this.#level.close()
+        await this.#reserve.giveUp()
         await this.#level.open()
         for (const table of this.#tables) await table.open()
         break
@@ -147,6 +147,18 @@ export class Database {
   #listed<T extends { open(): Promise<void> }>(table: T): T {
     this.#tables.push(table)
     return table
+  }
+}
+
+/** On a full disk the reserve makes the room that opening takes. */
+async function openWithReserve(level: Root, reserve: Reserve): Promise<void> {
+  try {
+    await level.open()
+  } catch (error) {
+    if (indexError(error instanceof Error && error.cause instanceof Error ? error.cause : error).code !== 'NO_SPACE')
+      throw error
+    await reserve.giveUp()
+    await level.open()
   }
 }
 

@@ -61,7 +61,8 @@ export async function removeTree(path: string): Promise<void> {
   }
 }
 
-async function makeWritable(path: string): Promise<void> {
+/** Makes every directory of a tree its owner's to write in. */
+export async function makeWritable(path: string): Promise<void> {
   const stats = await lstat(path).catch((error: unknown) => {
     if (errno(error) === 'ENOENT') return undefined
     throw error

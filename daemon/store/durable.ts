@@ -3,8 +3,9 @@
 import { spawn } from 'node:child_process'
 import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { systemClock } from '../clock.ts'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { SYNC_EACH_MAX } from '../../proto/limits.ts'
+import { SYNC_EACH_MAX, SYNC_MS } from '../../proto/limits.ts'
 import type { FilePool } from './file-pool.ts'
 
 /** Syncs one file or directory. File systems that cannot sync a directory say EINVAL, and are trusted to need none. */
@@ -30,24 +31,44 @@ export async function renameDurably(from: string, to: string): Promise<void> {
  * Puts a whole tree on the disk. Few files are synced one by one; for many, one syncfs(2) of their file system costs a
  * hundredth of it: coreutils' `sync -f` calls it. (On Linux it reports write errors since 5.8; elsewhere it is not used.)
  */
-export async function syncTree(root: string, paths: readonly string[], pool: FilePool): Promise<void> {
-  if (paths.length > SYNC_EACH_MAX && process.platform === 'linux' && (await syncFileSystem(root))) return
+export async function syncTree(
+  root: string,
+  paths: readonly string[],
+  pool: FilePool,
+  signal?: AbortSignal
+): Promise<void> {
+  if (paths.length > SYNC_EACH_MAX && process.platform === 'linux' && (await syncFileSystem(root, signal))) return
   await pool.sync(paths)
 }
 
 /** False where there is no such command. */
-async function syncFileSystem(path: string): Promise<boolean> {
+function syncFileSystem(path: string, signal?: AbortSignal): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const child = spawn('sync', ['-f', path], { stdio: ['ignore', 'ignore', 'pipe'] })
     let said = ''
+    const end = (settle: () => void): void => {
+      cancel()
+      signal?.removeEventListener('abort', onAbort)
+      settle()
+    }
+    const fail = (error: unknown): void => end(() => reject(error))
+    const giveUp = (error: unknown): void => {
+      child.kill('SIGKILL')
+      fail(error)
+    }
+    const onAbort = (): void => giveUp(signal?.reason)
+    const late = new PathmeshError('IO', `syncing the file system of ${path} took more than ${SYNC_MS / 1000} s`)
+    const cancel = systemClock.after(SYNC_MS, () => giveUp(late))
+    signal?.addEventListener('abort', onAbort, { once: true })
     child.stderr.on('data', (data: Buffer) => (said += data.toString().slice(0, 500)))
-    child.on('error', error =>
-      errno(error) === 'ENOENT' ? resolve(false) : reject(toPathmeshError(error, 'running sync'))
-    )
+    child.on('error', error => {
+      if (errno(error) === 'ENOENT') end(() => resolve(false))
+      else fail(toPathmeshError(error, 'running sync'))
+    })
     child.on('close', code => {
-      if (code === 0) resolve(true)
-      else if (/unrecognized|invalid option/i.test(said)) resolve(false)
-      else reject(new PathmeshError('IO', `syncing the file system of ${path} failed: ${said.trim()}`))
+      if (code === 0) end(() => resolve(true))
+      else if (/unrecognized|invalid option/i.test(said)) end(() => resolve(false))
+      else fail(new PathmeshError('IO', `syncing the file system of ${path} failed: ${said.trim()}`))
     })
   })
 }

@@ -154,6 +154,24 @@ export class FileTable {
     }
   }
 
+  /** Files that are added from now on have this number or a higher one. */
+  get nextId(): number {
+    return this.#nextId
+  }
+
+  /** The writes that make a file unknown, and take out every row of it. */
+  *forget({ fileId, facts }: Pick<Place, 'fileId' | 'facts'>, leaves: Uint8Array): Generator<Write> {
+    yield this.remove(fileId)
+    const multihash = facts.cid.multihash.bytes
+    yield del(this.#places, placeKey(multihash, fileId))
+    for (let at = 0; at < leaves.length; at += 32) {
+      const leaf = new Uint8Array(34)
+      leaf.set(multihash.subarray(0, 2))
+      leaf.set(leaves.subarray(at, at + 32), 2)
+      yield del(this.#places, placeKey(leaf, fileId))
+    }
+  }
+
   /** The write that makes a file unknown. Its other rows are skipped from then on. */
   remove(fileId: number): Write {
     return del(this.#files, idText(fileId))

@@ -68,7 +68,8 @@ export async function materialise(
   await syncTree(
     from,
     [...files.map(file => partial.at(file.path)), ...deepestFirst.map(path => partial.at(path)), from],
-    parts.pool
+    parts.pool,
+    signal
   )
   signal?.throwIfAborted()
 
@@ -104,12 +105,13 @@ async function* indexRows(
       const fingerprint = fingerprints[i]
       if (fingerprint === undefined) continue
       const facts = { path: at(path), fingerprint, cid, tsize: 0, executable, stampedAt: 0, class: 'managed' as const }
-      yield* parts.files.add(facts, wrapped ? new Uint8Array(0) : await digestsOf(cid, parts), wrapped)
+      yield* parts.files.add(facts, wrapped ? new Uint8Array(0) : await digestsOf(cid, parts.branches), wrapped)
     }
   }
 }
 
-async function digestsOf(cid: CID, { branches }: MaterialiseParts): Promise<Uint8Array> {
+/** Digests of the leaves of a file, in order, 32 bytes each. */
+export async function digestsOf(cid: CID, branches: Branches): Promise<Uint8Array> {
   if (cid.code !== DAG_PB) return cid.multihash.digest
   const digests: Uint8Array[] = []
   for await (const leaf of leaves(cid, branches)) digests.push(leaf.cid.multihash.digest)

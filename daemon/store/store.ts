@@ -4,10 +4,11 @@
 //   (nothing) ── startPartial ──> partial ── finish: sync, rename, index ──> held ── drop ──> trash ──> (nothing)
 //                                    └────────────── a start after a crash ──────┘ (moved back; `finish` is done again)
 
-import { chmod, mkdir, rename, stat, statfs } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { chmod, link, mkdir, rename, stat, statfs, symlink } from 'node:fs/promises'
+import { basename as pathBasename, dirname, join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import type { Branches } from '../content/branches.ts'
+import { walkTree } from '../content/walk.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Random } from '../random.ts'
@@ -17,13 +18,13 @@ import { bootId } from './boot.ts'
 import { BranchTable } from './branch-table.ts'
 import { ContentReader } from './content-reader.ts'
 import { Database, del, put, type Table, type Write } from './database.ts'
-import { Disposal } from './disposal.ts'
+import { Disposal, makeWritable } from './disposal.ts'
 import { FilePool } from './file-pool.ts'
 import { FileTable } from './file-table.ts'
 import { type Holding, HoldingTable } from './holding-table.ts'
 import { Leases } from './leases.ts'
 import { Ledger } from './ledger.ts'
-import { materialise } from './materialise.ts'
+import { digestsOf, materialise } from './materialise.ts'
 import { PartialTree } from './partial-tree.ts'
 
 export interface StoreComponents {
@@ -68,6 +69,8 @@ export class Store {
   readonly #partials: Table<string, PartialRow>
   readonly #ledgers: Table<Uint8Array, Uint8Array>
   readonly #log: Log
+  /** Removals whose files are still being deleted. */
+  readonly #clearing = new Set<Promise<void>>()
   readonly #boot = bootId()
 
   private constructor(database: Database, { data, clock, random, log }: StoreComponents) {
@@ -110,6 +113,7 @@ export class Store {
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.#clearing)
     await this.pool.close()
     await this.database.close()
   }
@@ -202,6 +206,23 @@ export class Store {
     return holding
   }
 
+  /**
+   * The path of held content under this basename: the same bytes may have been fetched under another name, and loaders go by
+   * it. A file gets another link, a directory a symbolic one beside it; content that is in place keeps its own name.
+   */
+  async named(holding: Holding, path: string, basename: string): Promise<string> {
+    const own = safeBasename(basename, holding.root.toString())
+    if (holding.class !== 'managed' || path !== holding.path || own === pathBasename(path)) return path
+    const other = join(dirname(path), own)
+    try {
+      if (holding.kind === 'file') await link(path, other)
+      else await symlink(pathBasename(path), other)
+    } catch (error) {
+      if (errno(error) !== 'EEXIST') throw toPathmeshError(error, `naming ${other}`)
+    }
+    return other
+  }
+
   /** Bytes of a root that an unfinished transfer has written. */
   async partialBytes(root: CID): Promise<number> {
     return (await this.#partials.get(root.toString()))?.bytes ?? 0
@@ -228,15 +249,51 @@ export class Store {
     if (this.leases.isRead(holding.root))
       throw new PathmeshError('IN_USE', `a program reads ${holding.path}: it is kept until that releases it`)
     const writes = [...also, this.holdings.delete(holding)]
-    if (holding.class === 'managed') {
-      const { done } = await this.#disposal.dispose(dirname(holding.path), writes)
-      this.holdings.forget(holding)
-      done.catch((error: unknown) =>
-        this.#log.error('removal failed; it is tried again at the next start', { path: holding.path, error })
-      )
-    } else {
+    if (holding.class === 'in-place') {
       await this.database.commit(writes)
       this.holdings.forget(holding)
+      return
+    }
+    // Asked now, while wrapped leaves can still be read.
+    const files = await this.#filesOf(holding)
+    const { nextId } = this.files
+    this.holdings.forget(holding)
+    const { done } = await this.#disposal.dispose(dirname(holding.path), writes).catch((error: unknown) => {
+      this.holdings.remember(holding)
+      throw error
+    })
+    const forgotten = this.database.commitInParts(this.#forgetRows(files, nextId))
+    const cleared = Promise.all([done, forgotten]).then(
+      () => undefined,
+      (error: unknown) => this.#log.error('removal is not finished', { path: holding.path, error })
+    )
+    this.#clearing.add(cleared)
+    void cleared.then(() => this.#clearing.delete(cleared))
+  }
+
+  async #filesOf(holding: Holding): Promise<{ path: string; cid: CID }[]> {
+    const files: { path: string; cid: CID }[] = []
+    try {
+      for await (const { kind, path, cid } of walkTree(holding.root, this.blocks, { size: holding.size })) {
+        if (kind === 'file') files.push({ path: path === '' ? holding.path : join(holding.path, path), cid })
+      }
+    } catch (error) {
+      // It is damaged, and removed all the same; rows of what cannot be listed stay, and are skipped.
+      this.#log.warn('what is removed is damaged', { path: holding.path, error })
+    }
+    return files
+  }
+
+  /** Rows of files that were known before `nextId`: the same root may be on its way here again. */
+  async *#forgetRows(files: readonly { path: string; cid: CID }[], nextId: number): AsyncGenerator<Write> {
+    for (const { path, cid } of files) {
+      for await (const place of this.files.places(cid)) {
+        if (place.facts.path !== path || place.fileId >= nextId) continue
+        yield* this.files.forget(
+          place,
+          place.index === 'wrapped' ? new Uint8Array(0) : await digestsOf(cid, this.branches)
+        )
+      }
     }
   }
 
@@ -247,6 +304,8 @@ export class Store {
       if (this.holdings.of(root).some(holding => holding.class === 'managed')) continue
       try {
         await rename(this.#contentFolder(root), this.#partialFolder(root))
+        // An ordinary user cannot go on in directories that were made read-only.
+        await makeWritable(this.#partialFolder(root))
       } catch (error) {
         if (errno(error) !== 'ENOENT') throw toPathmeshError(error, `going on with ${key}`)
       }

@@ -5,6 +5,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { join } from 'node:path'
 import { generateKeyPair, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import { base32 } from 'multiformats/bases/base32'
+import { rm } from 'node:fs/promises'
 import { z } from 'zod'
 import { PathmeshError } from '../../proto/errors.ts'
 import { MESH_SECRET_BYTES } from '../../proto/invite.ts'
@@ -41,6 +42,11 @@ export async function createMesh(folder: string): Promise<Mesh> {
   }
   await write(folder, mesh)
   return mesh
+}
+
+/** Takes back a mesh that was just made or joined, and never used. */
+export async function forgetMesh(folder: string): Promise<void> {
+  await rm(meshPath(folder), { force: true })
 }
 
 /** The mesh of `folder`, null if it has none. DENIED if others can read the file, CORRUPT if it is damaged. */
