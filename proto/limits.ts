@@ -113,7 +113,9 @@ export const PROVIDER_RETRY_LAST_MS = 4_000
 export const ASK_MS = 5_000
 /** Opening a stream to a connected peer. */
 export const OPEN_STREAM_MS = 10_000
-/** From TCP to a member's proof. */
+/** From an inbound connection to its proof of membership: strangers hold a place no longer than this. */
+export const HANDSHAKE_MS = 5_000
+/** From TCP to a member's proof, when dialling. */
 export const DIAL_MS = 10_000
 /** Between the parts of a frame that has begun. */
 export const FRAME_MS = 60_000
@@ -218,7 +220,7 @@ export const STREAMS_MAX = 128
 /** From the end of our way to the end of the other: a stream that nobody reads is aborted then. */
 export const STREAM_CLOSE_MS = 5_000
 /** Inbound connections that have not yet proven membership; a port scan fills these and no more. */
-export const PENDING_CONNECTIONS_MAX = 1_024
+export const PENDING_CONNECTIONS_MAX = 200
 /** Connections from one address in a second: a hundred nodes may sit behind one. */
 export const CONNECTIONS_PER_SECOND_MAX = 256
 /** Connections to one peer: both sides dialling at once makes two. */

@@ -203,13 +203,38 @@ describe('rpc', () => {
     assert.ok(answerer.aborted !== undefined)
   })
 
-  it(`refuses to open more than ${REQUESTS_OPEN_MAX} calls itself`, async () => {
+  it(`opens ${REQUESTS_OPEN_MAX} calls itself, and one more when one of them has ended`, async () => {
+    const [asker, answerer] = duplexPair(2 ** 20)
+    const ends: (() => void)[] = []
+    const wait: Handler = async function* () {
+      await new Promise<void>(resolve => ends.push(resolve))
+      yield say('done')
+    }
+    const answering = answer(answerer, { wait })
+    const caller = new Caller(asker)
+    const calls = Array.from({ length: REQUESTS_OPEN_MAX + 1 }, () => collect(caller.call('wait', body(''), LARGE)))
+    await settled()
+    assert.equal(ends.length, REQUESTS_OPEN_MAX)
+    ends[0]?.()
+    await calls[0]
+    await settled()
+    assert.equal(ends.length, REQUESTS_OPEN_MAX + 1)
+    for (const end of ends) end()
+    assert.equal((await Promise.all(calls)).length, REQUESTS_OPEN_MAX + 1)
+    caller.close()
+    await Promise.all([answering, caller.closed])
+  })
+
+  it('lets a call that waits for its turn be cancelled, and ends it with the connection', async () => {
     const [asker, answerer] = duplexPair(2 ** 20)
     const caller = new Caller(asker)
     const calls = Array.from({ length: REQUESTS_OPEN_MAX }, () => collect(caller.call('x', body(''), LARGE)))
     for (const call of calls) call.catch(() => undefined)
-    await assert.rejects(collect(caller.call('x', body(''), LARGE)), failsWith('INTERNAL'))
+    const reason = new Error('enough')
+    await assert.rejects(collect(caller.call('x', body(''), { ...LARGE, signal: AbortSignal.abort(reason) })), reason)
+    const late = collect(caller.call('x', body(''), LARGE))
     answerer.abort(new Error('gone'))
+    await assert.rejects(late, failsWith('NO_PROVIDERS'))
     await Promise.allSettled(calls)
     await caller.closed
   })
