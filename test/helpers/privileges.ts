@@ -2,6 +2,8 @@
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { BIN } from './commands.ts'
 
 export const isRoot = process.getuid?.() === 0
 const NOBODY = 65534
@@ -10,7 +12,9 @@ const NOBODY = 65534
 export function asNobody(): readonly string[] | undefined {
   const prefix = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups']
   if (!isRoot) return undefined
-  const tried = spawnSync('setpriv', [...prefix.slice(1), process.execPath, '-e', '0'], { cwd: '/' })
+  // A clone in somebody's private folder is closed to nobody, as is a private folder for temporary files.
+  const look = `for (const path of ${JSON.stringify([BIN, tmpdir()])}) require('node:fs').accessSync(path)`
+  const tried = spawnSync('setpriv', [...prefix.slice(1), process.execPath, '-e', look], { cwd: '/' })
   return tried.status === 0 ? prefix : undefined
 }
 
