@@ -99,7 +99,8 @@ export class Caller {
 
   #forget(id: number): void {
     this.#open.delete(id)
-    this.#waiting.shift()?.()
+    // All of them, since some may have given up: each looks again whether it is its turn.
+    for (const wake of this.#waiting.splice(0)) wake()
   }
 
   #cancel(id: number): void {

@@ -60,7 +60,13 @@ export function exchangeHandlers(
   const budgets = new Map<string, Window>()
   const budgetOf = (peer: string): Window => {
     const budget = budgets.get(peer) ?? new Window({ bytes: SERVE_BYTES, requests: SERVE_REQUESTS })
-    if (budgets.size < PEERS_MAX) budgets.set(peer, budget)
+    // Whoever asked longest ago makes room; what it is being sent goes on.
+    budgets.delete(peer)
+    budgets.set(peer, budget)
+    for (const oldest of budgets.keys()) {
+      if (budgets.size <= PEERS_MAX) break
+      budgets.delete(oldest)
+    }
     return budget
   }
   return {

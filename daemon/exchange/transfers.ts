@@ -1,6 +1,7 @@
 // The sessions that run: two requests for one root share one, which ends when nobody waits for it any more.
 
 import type { Clock } from '../clock.ts'
+import { orAborted } from '../deadline.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { PROGRESS_MS, STOP_MS, TRANSFERS_MAX } from '../../proto/limits.ts'
 import { Session } from './session.ts'
@@ -132,14 +133,4 @@ export class Transfers<Held> {
       onStatus(session.status)
     }
   }
-}
-
-/** The promise, or the signal's reason as soon as it is aborted. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

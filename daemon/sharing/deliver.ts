@@ -5,6 +5,7 @@ import { chmod, constants, copyFile, link, lstat, mkdir, open, rename, symlink, 
 import { basename, dirname, join } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import type { Branches } from '../content/branches.ts'
+import { orAborted } from '../deadline.ts'
 import type { Hasher } from '../content/hasher.ts'
 import { type WalkedEntry, walkTree } from '../content/walk.ts'
 import type { Log } from '../log.ts'
@@ -115,8 +116,9 @@ export class Deliveries {
   /** Writes content to `to`; all of it or nothing. */
   deliver(delivery: Delivery, to: string, options: DeliverOptions): Promise<void> {
     const before = this.#writing.get(to) ?? Promise.resolve()
-    const turn = before.then(() => this.#deliver(delivery, to, options))
-    const settled = turn.catch(() => undefined)
+    const turn = orAborted(before, options.signal).then(() => this.#deliver(delivery, to, options))
+    // Who gives up waiting leaves the one before it in the way of those behind it.
+    const settled = Promise.allSettled([before, turn])
     this.#writing.set(to, settled)
     void settled.then(() => this.#writing.get(to) === settled && this.#writing.delete(to))
     return turn

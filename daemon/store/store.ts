@@ -245,10 +245,10 @@ export class Store {
    * known of its files stays known, so that sharing them again need not read them, but only what is held is served.
    * IN_USE while a connected program reads it.
    */
-  async remove(holding: Holding, also: readonly Write[] = []): Promise<void> {
+  async remove(holding: Holding): Promise<void> {
     if (this.leases.isRead(holding.root))
       throw new PathmeshError('IN_USE', `a program reads ${holding.path}: it is kept until that releases it`)
-    const writes = [...also, this.holdings.delete(holding)]
+    const writes = [this.holdings.delete(holding)]
     if (holding.class === 'in-place') {
       await this.database.commit(writes)
       this.holdings.forget(holding)
