@@ -3,7 +3,21 @@
 
 import type * as Api from '../proto/api.ts'
 import { PathmeshError } from '../proto/errors.ts'
-import { flag, list, literal, meta, nullable, number, object, optional, text, type Read } from './shape.ts'
+import {
+  byEvent,
+  flag,
+  list,
+  literal,
+  meta,
+  nullable,
+  number,
+  object,
+  optional,
+  text,
+  yes,
+  type Read
+} from './shape.ts'
+import type { FolderEvent } from './share-watch.ts'
 
 const kind = literal('file', 'directory', 'symlink')
 const provider = object({ peerId: text, bytes: number })
@@ -64,15 +78,62 @@ const nameFields = {
   seq: number,
   origin: text,
   modified: number,
-  local: flag
+  local: flag,
+  conflict: optional(yes)
 }
 
 export const name: Read<Api.Name> = object(nameFields)
+
+const versionFields = {
+  event: literal('version'),
+  ...nameFields,
+  meta: nullable(meta),
+  aliasOf: nullable(text)
+}
+const retiredFields = {
+  event: literal('retired'),
+  url: text,
+  work: text,
+  path: text,
+  seq: number,
+  origin: text,
+  modified: number
+}
+
+export const change: Read<Api.Change> = byEvent<Api.Change>({
+  version: object(versionFields),
+  retired: object(retiredFields)
+})
+
+export const watchEvent: Read<Api.WatchEvent> = byEvent<Api.WatchEvent>({
+  watching: object({ event: literal('watching'), cursor: text }),
+  version: object({ ...versionFields, cursor: text }),
+  retired: object({ ...retiredFields, cursor: text }),
+  gap: object({ event: literal('gap'), missed: nullable(number), cursor: text })
+})
+
+export const providerLine: Read<Api.ProviderLine> = object({
+  peerId: text,
+  name: nullable(text),
+  complete: flag,
+  bytes: number
+})
+
+export const workLine: Read<Api.WorkLine> = object({
+  work: text,
+  origin: text,
+  node: nullable(text),
+  connected: flag,
+  home: flag,
+  epoch: number,
+  names: number
+})
 
 export const stat: Read<Api.Stat> = object({
   ...nameFields,
   seq: nullable(number),
   origin: nullable(text),
+  aliasOf: nullable(text),
   root: text,
   sub: text,
   executable: flag,
@@ -112,8 +173,7 @@ const progress: Read<Api.Progress> = object({
   why: nullable(text)
 })
 
-const shareDone: Read<Api.ShareDone> = object({
-  event: literal('done'),
+const sharedFields = {
   url: text,
   cid: text,
   kind,
@@ -121,13 +181,21 @@ const shareDone: Read<Api.ShareDone> = object({
   seq: number,
   origin: text,
   kept: flag,
-  copies: number,
+  copies: number
+}
+
+export const shared: Read<Api.Shared> = object(sharedFields)
+
+const publishedFields = {
+  ...sharedFields,
   work: text,
   path: text,
   modified: number,
   meta: optional(nullable(meta)),
   unchanged: flag
-})
+}
+
+const shareDone: Read<Api.ShareDone> = object({ event: literal('done'), ...publishedFields })
 
 const got: Read<Api.Got> = object({
   event: literal('done'),
@@ -148,6 +216,18 @@ const got: Read<Api.Got> = object({
 
 const eventName = object({ event: literal('progress', 'done', 'error') })
 const failed = object({ event: literal('error'), error: (value: unknown) => value })
+
+const problem: Read<PathmeshError> = value => PathmeshError.fromProblem(value)
+
+export const folderEvent: Read<FolderEvent> = byEvent<FolderEvent>({
+  watching: object({ event: literal('watching'), path: text }),
+  progress,
+  published: object({ event: literal('published'), ...publishedFields }),
+  retired: object({ event: literal('retired'), url: text, seq: number }),
+  failed: object({ event: literal('failed'), path: text, error: problem }),
+  paused: object({ event: literal('paused'), path: text, error: problem }),
+  resumed: object({ event: literal('resumed'), path: text })
+})
 
 /** A reader of one event of a stream; an event that tells of a failure is thrown. */
 function eventOf<D>(done: Read<D>): Read<Api.Progress | D> {

@@ -9,7 +9,8 @@ import { ROUTES, type Route } from '../proto/routes.ts'
 import * as answers from './answers.ts'
 import { Session } from './session.ts'
 import type { Read } from './shape.ts'
-import type { Transport } from './transport.ts'
+import type { FolderEvent } from './share-watch.ts'
+import type { Call, Transport } from './transport.ts'
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
@@ -51,15 +52,47 @@ export class Calls {
   }
 
   peers({ signal }: CallOptions = {}): AsyncGenerator<Api.Peer> {
-    return this.#list(ROUTES.peers, answers.peer, {}, signal)
+    return this.#list(ROUTES.peers, answers.peer, { signal })
   }
 
-  names(prefix: string | undefined, { signal }: CallOptions = {}): AsyncGenerator<Api.Name> {
-    return this.#list(ROUTES.names, answers.name, { prefix }, signal)
+  names(query: Api.NamesQuery, { signal }: CallOptions = {}): AsyncGenerator<Api.Name> {
+    return this.#list(ROUTES.names, answers.name, { query, signal })
+  }
+
+  works({ signal }: CallOptions = {}): AsyncGenerator<Api.WorkLine> {
+    return this.#list(ROUTES.works, answers.workLine, { signal })
   }
 
   list(ref: Ref, { signal }: CallOptions = {}): AsyncGenerator<Api.Entry> {
-    return this.#list(ROUTES.list, answers.entry, { ref: formatRef(ref) }, signal)
+    return this.#list(ROUTES.list, answers.entry, { query: { ref: formatRef(ref) }, signal })
+  }
+
+  /** What became of a name, newest first. */
+  history(ref: Ref, { signal }: CallOptions = {}): AsyncGenerator<Api.Change> {
+    return this.#list(ROUTES.history, answers.change, { query: { ref: formatRef(ref) }, signal })
+  }
+
+  providers(ref: Ref, { signal }: CallOptions = {}): AsyncGenerator<Api.ProviderLine> {
+    return this.#list(ROUTES.providers, answers.providerLine, { query: { ref: formatRef(ref) }, signal })
+  }
+
+  /** Changes as they come, `watching` before them. Has no end but a failure. */
+  async *watch(query: Api.WatchQuery, { signal }: CallOptions = {}): AsyncGenerator<Api.WatchEvent, never, undefined> {
+    yield* this.#list(ROUTES.watch, answers.watchEvent, { query, signal })
+    throw endedEarly()
+  }
+
+  /** Publishes what changes in a folder, and says so, until it is left. Has no end but a failure. */
+  async *shareWatch(
+    body: Api.ShareWatchRequest,
+    { signal }: CallOptions = {}
+  ): AsyncGenerator<FolderEvent, never, undefined> {
+    yield* this.#list(ROUTES.shareWatch, answers.folderEvent, { body, signal })
+    throw endedEarly()
+  }
+
+  async alias(body: Api.AliasRequest, { signal }: CallOptions = {}): Promise<Api.Shared> {
+    return answers.shared(await this.transport.json(ROUTES.alias, { body, signal }), 'the alias')
   }
 
   async stat(ref: Ref, { signal }: CallOptions = {}): Promise<Api.Stat> {
@@ -97,8 +130,9 @@ export class Calls {
     )
   }
 
-  async work(name: string, { signal }: CallOptions = {}): Promise<Api.WorkFolder> {
-    return answers.workFolder(await this.transport.json(ROUTES.work, { body: { name }, signal }), 'the work')
+  /** The folder of a work of the local node, which claims the work. */
+  async work(body: Api.WorkRequest, { signal }: CallOptions = {}): Promise<Api.WorkFolder> {
+    return answers.workFolder(await this.transport.json(ROUTES.work, { body, signal }), 'the work')
   }
 
   /** Yields the bytes from `start` to `end`, both included; nothing where the content is shorter. */
@@ -126,10 +160,9 @@ export class Calls {
   async *#list<T>(
     route: Route,
     read: Read<T>,
-    query: Readonly<Record<string, string | undefined>>,
-    signal: AbortSignal | undefined
+    call: Pick<Call, 'query' | 'body' | 'signal'>
   ): AsyncGenerator<T, void, undefined> {
-    for await (const line of this.transport.lines(route, { query, signal })) {
+    for await (const line of this.transport.lines(route, call)) {
       if ('event' in line && line.event === 'error')
         throw PathmeshError.fromProblem('error' in line ? line.error : undefined)
       yield read(line, 'a line of the answer')
@@ -150,9 +183,10 @@ export class Calls {
       if (event.event === 'done') return event
       onProgress?.(event)
     }
-    throw new PathmeshError(
-      'DAEMON_UNREACHABLE',
-      'the daemon ended its answer before the call was done: it is stopping'
-    )
+    throw endedEarly()
   }
+}
+
+function endedEarly(): PathmeshError {
+  return new PathmeshError('DAEMON_UNREACHABLE', 'the daemon ended its answer before the call was done: it is stopping')
 }

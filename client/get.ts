@@ -18,6 +18,8 @@ export interface GetOptions extends WaitOptions {
   readonly stallMs?: number | undefined
   /** Milliseconds for the whole. */
   readonly timeoutMs?: number | undefined
+  /** Milliseconds to wait for the name, if nobody has published it yet; by default none. */
+  readonly waitMs?: number | undefined
   /** How long a path in the store stays: until it is released or the program ends (`session`, the default), or for 7 days. */
   readonly lease?: 'session' | 'days' | undefined
   /** What `to` is relative to, and what is never replaced; by default the working directory. */
@@ -64,7 +66,7 @@ export async function fetchRef(calls: Calls, ref: Ref, options: FetchOptions): P
 }
 
 async function requestOf(calls: Calls, ref: Ref, options: FetchOptions): Promise<GetRequest> {
-  const { overwrite, stallMs, timeoutMs, providers, cwd = process.cwd() } = options
+  const { overwrite, stallMs, timeoutMs, waitMs, providers, cwd = process.cwd() } = options
   const to = options.to === undefined ? undefined : resolve(cwd, options.to)
   const seenParent = to === undefined ? undefined : await seenIfThere(dirname(to))
   const lease = to === undefined && options.lease !== 'days' ? await calls.session.id() : undefined
@@ -77,7 +79,8 @@ async function requestOf(calls: Calls, ref: Ref, options: FetchOptions): Promise
     ...(overwrite === undefined ? {} : { overwrite }),
     ...(providers === undefined ? {} : { providers: [...providers] }),
     ...(stallMs === undefined ? {} : { stallMs }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs })
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(waitMs === undefined ? {} : { waitMs })
   }
 }
 

@@ -1,6 +1,7 @@
 // What programs import from 'pathmesh'. Loads the client alone: no libp2p, no level, no zod.
 
 export type {
+  Change,
   Dropped,
   Entry,
   Invite,
@@ -9,17 +10,32 @@ export type {
   Name,
   Peer,
   Progress,
+  ProviderLine,
   Stat,
   Status,
   Transfer,
-  Unshared
+  Unshared,
+  WatchEvent,
+  WorkLine
 } from '../proto/api.ts'
 export { PathmeshError, hasCode, type ErrorCode } from '../proto/errors.ts'
 export type { PathJson } from '../proto/path-json.ts'
 export type { CallOptions, RangeOptions, WaitOptions } from './calls.ts'
 export type { GetOptions, GetResult } from './get.ts'
-export { connect, Mesh, type ConnectOptions, type PathLike, type Shared } from './mesh.ts'
+export {
+  connect,
+  Mesh,
+  type Alias,
+  type AliasOptions,
+  type ConnectOptions,
+  type MeshWatchOptions,
+  type NamesOptions,
+  type PathLike,
+  type Shared
+} from './mesh.ts'
 export { Path, type WriteData, type WriteOptions } from './path.ts'
+export type { PathEvent, WaitForOptions, WatchOptions } from './path-watch.ts'
 export type { Publication, PublishOptions, ShareOptions } from './share.ts'
+export type { FolderEvent, FolderTrouble, FolderWatchOptions, ShareWatchOptions } from './share-watch.ts'
 export type { Version } from './version.ts'
-export { Work } from './work.ts'
+export { Work, type WorkOptions } from './work.ts'

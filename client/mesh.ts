@@ -1,17 +1,33 @@
 // The mesh as a program sees it: a connection to the local daemon. Makes Paths and Works, shares files, lists names and peers.
 
 import { resolve } from 'node:path'
-import type { Dropped, Invite, Name, Peer, Stat, Status, Unshared } from '../proto/api.ts'
+import type {
+  Change,
+  Dropped,
+  Invite,
+  Meta,
+  Name,
+  Peer,
+  Stat,
+  Status,
+  Unshared,
+  WatchEvent,
+  WorkLine
+} from '../proto/api.ts'
 import { PathmeshError } from '../proto/errors.ts'
 import { locate, type LocationOptions, type Locations } from '../proto/locations.ts'
 import { looksLikePath, parsePathJson, refOfFacts, type PathJson } from '../proto/path-json.ts'
-import { checkName, parseRef } from '../proto/ref.ts'
+import { checkName, formatRef, parseRef } from '../proto/ref.ts'
 import { Calls, type CallOptions } from './calls.ts'
 import { Path, type PathHome } from './path.ts'
-import { shareFile, type Publication, type ShareOptions } from './share.ts'
+import type { WatchOptions } from './path-watch.ts'
+import { revive } from './reviver.ts'
+import { seenAt, shareFile, type Publication, type ShareOptions } from './share.ts'
+import { shareWatch, type FolderEvent, type ShareWatchOptions } from './share-watch.ts'
 import { Transport } from './transport.ts'
-import { versionOfShare, type Version } from './version.ts'
-import { Work } from './work.ts'
+import { fixed, following, versionOfShare, type Version } from './version.ts'
+import { Work, type WorkOptions } from './work.ts'
+import { WrittenFiles } from './written-files.ts'
 
 /** What names a Path: `WORK[@NODE]/PATH`, a URL, a Path, its JSON form, or a version. */
 export type PathLike = string | Path | PathJson | Pick<Version, 'url'>
@@ -21,6 +37,30 @@ export interface ConnectOptions extends LocationOptions, CallOptions {}
 /** What `share` resolves to: the version, and its Path, which follows the name. */
 export interface Shared extends Publication {
   readonly path: Path
+}
+
+/** What `alias` resolves to: the version under its other name, and the Path of that, which follows it. */
+export interface Alias extends Omit<Publication, 'modified' | 'meta' | 'unchanged'> {
+  readonly path: Path
+}
+
+export interface AliasOptions extends CallOptions {
+  /** Plain JSON that goes with it; by default that of the version. */
+  readonly meta?: Meta | undefined
+}
+
+export interface NamesOptions extends CallOptions {
+  /** Only names that begin with it, `WORK/PATH`. */
+  readonly prefix?: string | undefined
+  /** `newest` (the default): one line a name. `all`: earlier versions that are known, too. */
+  readonly versions?: 'newest' | 'all' | undefined
+  /** true: only what is here, whole; false: only what is not. */
+  readonly local?: boolean | undefined
+}
+
+export interface MeshWatchOptions extends WatchOptions {
+  /** Only names that begin with it, `WORK/PATH`. */
+  readonly prefix?: string | undefined
 }
 
 /**
@@ -53,7 +93,8 @@ export class Mesh {
 
   /** Made by `connect()`. */
   constructor(calls: Calls, peerId: string) {
-    this.#home = { calls, peerId }
+    const folder = async (name: string, options: CallOptions) => (await calls.work({ name }, options)).folder
+    this.#home = { calls, peerId, written: new WrittenFiles(), folder }
   }
 
   /** PeerId of the local node. */
@@ -89,6 +130,26 @@ export class Mesh {
     return { ...versionOfShare(done, options.meta), kept, copies, unchanged, path }
   }
 
+  /**
+   * Publishes a local file or directory, and again whenever it has changed and settled. Yields what it does, `watching` first; ends
+   * when it is left, or with an error. What is deleted is retired; a root that vanishes only pauses it.
+   */
+  async *shareWatch(local: string, options: ShareWatchOptions = {}): AsyncGenerator<FolderEvent, void, undefined> {
+    const as = options.as === undefined ? undefined : publishedName(options.as)
+    const path = resolve(local)
+    yield* shareWatch(this.#home.calls, { path, seen: await seenAt(path) }, { ...options, as })
+  }
+
+  /** Gives a version, or the newest of a Path that follows its name, another name. No bytes move. */
+  async alias(name: string, like: PathLike, { meta, signal }: AliasOptions = {}): Promise<Alias> {
+    const request = { name: publishedName(name), ref: formatRef(this.path(like).ref) }
+    const done = await this.#home.calls.alias({ ...request, ...(meta === undefined ? {} : { meta }) }, { signal })
+    const { cid, kind, size, seq, origin, kept, copies } = done
+    const path = new Path(parseRef(done.url), { home: this.#home })
+    const url = formatRef(fixed(path.ref, cid))
+    return { url, cid, root: cid, kind, size, seq, origin, kept, copies, path }
+  }
+
   /** Any reference as a Path of this mesh. */
   path(like: PathLike): Path {
     const home = this.#home
@@ -101,14 +162,45 @@ export class Mesh {
     return new Path(parseRef(like.url), { home })
   }
 
-  /** A work to publish as. */
-  work(name: string): Work {
-    return new Work(name, this.#home)
+  /**
+   * For `JSON.parse(text, mesh.reviver)`: turns every object whose single own key is `$path` into a Path of this mesh, and leaves all
+   * else as it is. INVALID_ARGUMENT for an object with that key whose inside is not the JSON form of a Path.
+   */
+  readonly reviver = (key: string, value: unknown): unknown => revive(key, value, json => this.path(json))
+
+  /** A work to publish as. Writing and publishing claim it for this node. */
+  work(name: string, options: WorkOptions = {}): Work {
+    return new Work(name, this.#home, options)
   }
 
-  /** Yields the names that are known, sorted; with `prefix` those that begin with it (`WORK/PATH`). */
-  names({ prefix, ...options }: CallOptions & { readonly prefix?: string | undefined } = {}): AsyncIterable<Name> {
-    return this.#home.calls.names(prefix, options)
+  /** Yields the works of the mesh, one for each node that publishes or claimed it. */
+  works(options: CallOptions = {}): AsyncIterable<WorkLine> {
+    return this.#home.calls.works(options)
+  }
+
+  /** Yields the names that are known, sorted. */
+  names({ prefix, versions, local, signal }: NamesOptions = {}): AsyncIterable<Name> {
+    const query = {
+      ...(prefix === undefined ? {} : { prefix }),
+      ...(versions === undefined ? {} : { versions }),
+      ...(local === undefined ? {} : { local: local ? ('true' as const) : ('false' as const) })
+    }
+    return this.#home.calls.names(query, { signal })
+  }
+
+  /** Yields what became of a name, retirements included, the newest first. */
+  history(like: PathLike, options: CallOptions = {}): AsyncIterable<Change> {
+    return this.#home.calls.history(following(this.path(like).ref), options)
+  }
+
+  /**
+   * Yields new versions and retirements of every name as they come, each with a cursor: `after` goes on behind it. `watching` comes
+   * first, from then on nothing is missed; `gap` says that a reader was too slow, or away for too long, and changes were missed. Ends
+   * when it is left, or with an error.
+   */
+  watch({ prefix, after, signal }: MeshWatchOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
+    const query = { ...(prefix === undefined ? {} : { prefix }), ...(after === undefined ? {} : { after }) }
+    return this.#home.calls.watch(query, { signal })
   }
 
   async stat(like: PathLike, options: CallOptions = {}): Promise<Stat> {

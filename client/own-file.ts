@@ -5,11 +5,14 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
+import { fingerprint, type WrittenFiles } from './written-files.ts'
 
 /** What a publication leaves out: files that are being written. */
 export const TEMPORARY_GLOB = '**/.pathmesh-*.tmp'
 
 export interface OwnFileOptions {
+  /** Where it is noted that nobody will write this file again: the next one has an inode of its own. */
+  readonly written?: WrittenFiles | undefined
   /** Called once the file is durable under its name; a failure fails the stream. */
   readonly onWritten?: () => Promise<void>
   /** Permissions of the new file, less the umask. */
@@ -64,10 +67,12 @@ export class OwnFileStream extends Writable {
   async #finish(): Promise<void> {
     const file = this.#opened()
     await file.sync()
+    const print = fingerprint(await file.stat({ bigint: true }))
     await file.close()
     this.#file = undefined
     if (this.#temporary !== undefined) await rename(this.#temporary, this.#path)
     this.#temporary = undefined
+    this.#options.written?.note(this.#path, print)
     const top = dirname(this.#made ?? this.#path)
     for (let folder = dirname(this.#path); ; folder = dirname(folder)) {
       await syncFolder(folder)

@@ -6,8 +6,8 @@ import { access, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Dropped, Stat, Unshared } from '../proto/api.ts'
-import { errno, PathmeshError, toPathmeshError } from '../proto/errors.ts'
+import type { Dropped, ProviderLine, Stat, Unshared } from '../proto/api.ts'
+import { errno, hasCode, PathmeshError, toPathmeshError } from '../proto/errors.ts'
 import { parsePathJson, refOfFacts, type PathJson } from '../proto/path-json.ts'
 import type { NameRef, Ref } from '../proto/ref.ts'
 import type { CallOptions, Calls, RangeOptions } from './calls.ts'
@@ -16,14 +16,20 @@ import { fetchRef, type GetOptions, type GetResult } from './get.ts'
 import { OwnFileStream, TEMPORARY_GLOB } from './own-file.ts'
 import { joinRef } from './path-arithmetic.ts'
 import { PathValue, type ValueParts } from './path-value.ts'
+import { waitForVersion, watchPath, type PathEvent, type WaitForOptions, type WatchOptions } from './path-watch.ts'
+import { revive } from './reviver.ts'
 import { shareFile, type Publication, type PublishOptions } from './share.ts'
-import { following, versionOfShare, versionOfStat, type Version } from './version.ts'
+import { following, versionOfChange, versionOfShare, versionOfStat, type Version } from './version.ts'
+import type { WrittenFiles } from './written-files.ts'
 
 /** What a Path needs of a mesh. */
 export interface PathHome {
   readonly calls: Calls
   /** The local node: names whose origin it is can be written. */
   readonly peerId: string
+  readonly written: WrittenFiles
+  /** Absolute path of the folder of a work of the local node; claims the work. */
+  folder(work: string, options: CallOptions): Promise<string>
 }
 
 export interface PathParts extends ValueParts {
@@ -55,6 +61,9 @@ export class Path extends PathValue<Path> {
     return new Path(refOfFacts(parsed.$path), { facts: parsed.$path })
   }
 
+  /** For `JSON.parse(text, Path.reviver)`: as `mesh.reviver`, but its Paths are values and belong to no mesh. */
+  static readonly reviver = (key: string, value: unknown): unknown => revive(key, value, json => Path.from(json))
+
   /** The same Path, of another mesh. */
   bind(home: PathHome): Path {
     return new Path(this.ref, { home, facts: this.facts, declared: this.declared })
@@ -62,16 +71,19 @@ export class Path extends PathValue<Path> {
 
   // --- asking
 
-  /** Whether anybody knows it: here first, then the catalogue. */
+  /** Whether anybody knows it: the catalogue, or the work's folder here, where it may lie unpublished. */
   async exists(options: CallOptions = {}): Promise<boolean> {
-    if (this.#isOwn() && (await isThere(await this.#place(options)))) return true
-    return await this.#calls().exists(this.ref, 'anywhere', options)
+    try {
+      return (await this.#calls().exists(this.ref, 'anywhere', options)) || (await this.#liesHere(options))
+    } catch (error) {
+      if (hasCode(error, 'NOT_SYNCED') && (await this.#liesHere(options))) return true
+      throw error
+    }
   }
 
   /** Whether its bytes are on this machine, whole: in the work's folder, or in the store. */
   async existsLocal(options: CallOptions = {}): Promise<boolean> {
-    if (this.#isOwn() && (await isThere(await this.#place(options)))) return true
-    return await this.#calls().exists(this.ref, 'local', options)
+    return (await this.#calls().exists(this.ref, 'local', options)) || (await this.#liesHere(options))
   }
 
   /** Whether another node says that it has it; asks, with a deadline. */
@@ -84,10 +96,41 @@ export class Path extends PathValue<Path> {
     return await this.#calls().stat(this.ref, options)
   }
 
-  /** The newest version of its name that is known. */
+  /** The newest version of its name that is known. NOT_FOUND where there is none; `waitFor()` waits for one. */
   async latest(options: CallOptions = {}): Promise<Version> {
     const ref = following(this.ref)
     return versionOfStat(ref, await this.#calls().stat(ref, options))
+  }
+
+  /**
+   * Yields the versions of its name that are known, the newest first; for a path inside a published directory, those of the
+   * directory. Retirements are left out: `mesh.history()` has them.
+   */
+  async *history(options: CallOptions = {}): AsyncGenerator<Version, void, undefined> {
+    for await (const change of this.#calls().history(following(this.ref), options))
+      if (change.event === 'version') yield versionOfChange(change)
+  }
+
+  /**
+   * Yields what becomes of exactly this name, as it comes: `watching`, then new versions and retirements, each with a cursor to go
+   * on from. A retirement ends nothing: the name may come back. Without `@NODE`, of every node that publishes it. What lies inside
+   * a published directory has no changes of its own: watch the directory. Ends when it is left, or with an error.
+   */
+  watch(options: WatchOptions = {}): AsyncGenerator<PathEvent, void, undefined> {
+    return watchPath(this.#calls(), following(this.ref), options)
+  }
+
+  /**
+   * The first version that there is, now or later: also of a Path that was handed on before its content existed, and of a path inside
+   * a directory, once a version of that contains it. TIMEOUT after `timeoutMs`.
+   */
+  async waitFor(options: WaitForOptions = {}): Promise<Version> {
+    return await waitForVersion(this.#calls(), this.ref, options)
+  }
+
+  /** Yields the nodes that hold it, or a part of it. */
+  providers(options: CallOptions = {}): AsyncIterable<ProviderLine> {
+    return this.#calls().providers(this.ref, options)
   }
 
   /** Yields what lies in a directory, sorted, each fixed when this Path is. */
@@ -139,10 +182,11 @@ export class Path extends PathValue<Path> {
   /** Publishes what lies at `local` under this name. Resolves when that is durable; unchanged content makes no new version. */
   async publish(options: PublishOptions = {}): Promise<Publication> {
     const { work, path } = this.#own()
-    const { meta, signal, onProgress } = options
+    const { meta, keep, signal, onProgress } = options
     const local = await this.#place({ signal })
-    const as = `${work}/${path}`
-    const done = await shareFile(this.#calls(), local, { as, exclude: [TEMPORARY_GLOB], meta, signal, onProgress })
+    const request = { as: `${work}/${path}`, exclude: [TEMPORARY_GLOB], meta, keep, signal, onProgress }
+    const written = await this.#home?.written.within(local)
+    const done = await shareFile(this.#calls(), local, { ...request, ...(written === undefined ? {} : { written }) })
     const { kept, copies, unchanged } = done
     return { ...versionOfShare(done, meta), kept, copies, unchanged }
   }
@@ -167,7 +211,8 @@ export class Path extends PathValue<Path> {
     const publish = async (): Promise<void> => {
       if (alone) await this.publish(options)
     }
-    return new OwnFileStream(async () => await this.#place(options), { onWritten: publish, ...mode })
+    const written = this.#home?.written
+    return new OwnFileStream(async () => await this.#place(options), { onWritten: publish, written, ...mode })
   }
 
   /** Retires the name. Own names only. */
@@ -206,10 +251,21 @@ export class Path extends PathValue<Path> {
     throw new PathmeshError('NOT_ORIGIN', `${this.toString()} cannot be written here. ${hint}`)
   }
 
-  async #place(options: CallOptions): Promise<string> {
+  async #place({ signal }: CallOptions): Promise<string> {
     const { work, path } = this.#own()
-    const { folder } = await this.#calls().work(work, options)
-    return join(folder, path)
+    if (this.#home === undefined) throw new TypeError('a Path of a mesh has one')
+    return join(await this.#home.folder(work, { signal }), path)
+  }
+
+  async #liesHere(options: CallOptions): Promise<boolean> {
+    if (!this.#isOwn()) return false
+    try {
+      return await isThere(await this.#place(options))
+    } catch (error) {
+      // The work has another home by now.
+      if (hasCode(error, 'WORK_IN_USE')) return false
+      throw error
+    }
   }
 
   async #local(): Promise<string> {

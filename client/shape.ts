@@ -30,6 +30,11 @@ export const flag: Read<boolean> = (value, where) => {
   throw wrong(where, 'true or false', value)
 }
 
+export const yes: Read<true> = (value, where) => {
+  if (value === true) return value
+  throw wrong(where, 'true', value)
+}
+
 export function literal<const T extends string>(...known: readonly T[]): Read<T> {
   return (value, where) => {
     const found = known.find(one => one === value)
@@ -71,6 +76,18 @@ export function object<F extends Fields>(fields: F): Read<Flat<Required<F> & Opt
     }
     if (isComplete<F>(read, fields)) return read
     throw wrong(where, 'an object', value)
+  }
+}
+
+/** One of several forms, told apart by the text in their `event`. */
+export function byEvent<T>(forms: Readonly<Record<string, Read<T>>>): Read<T> {
+  const named = object({ event: text })
+  const known = new Map(Object.entries(forms))
+  return (value, where) => {
+    const { event } = named(value, where)
+    const read = known.get(event)
+    if (read === undefined) throw wrong(`${where}.event`, `one of ${[...known.keys()].join(', ')}`, event)
+    return read(value, where)
   }
 }
 

@@ -9,6 +9,8 @@ import type { Version } from './version.ts'
 export interface PublishOptions extends WaitOptions {
   /** Plain JSON that goes with this version, to every node. */
   readonly meta?: Meta | undefined
+  /** Versions of this name to keep after they were replaced, the newest included; 0 keeps none. In a work's folder 2. */
+  readonly keep?: number | undefined
 }
 
 export interface ShareOptions extends PublishOptions {
@@ -32,9 +34,13 @@ export interface Publication extends Version {
 }
 
 /** Shares what lies at the absolute path `local`. Resolves when it is durable. NOT_FOUND when there is nothing. */
-export async function shareFile(calls: Calls, local: string, options: ShareOptions): Promise<ShareDone> {
+export async function shareFile(
+  calls: Calls,
+  local: string,
+  options: ShareOptions & Pick<ShareRequest, 'written'>
+): Promise<ShareDone> {
   const seen = await seenAt(local)
-  const { as, exclude, dereference, hash, meta } = options
+  const { as, exclude, dereference, hash, meta, keep, written = [] } = options
   const body: ShareRequest = {
     path: local,
     seen,
@@ -42,7 +48,9 @@ export async function shareFile(calls: Calls, local: string, options: ShareOptio
     ...(exclude === undefined ? {} : { exclude: [...exclude] }),
     ...(dereference === undefined ? {} : { dereference }),
     ...(hash === undefined ? {} : { hash }),
-    ...(meta === undefined ? {} : { meta })
+    ...(meta === undefined ? {} : { meta }),
+    ...(keep === undefined ? {} : { keep }),
+    ...(written.length === 0 ? {} : { written })
   }
   return await calls.share(body, options)
 }

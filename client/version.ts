@@ -1,6 +1,6 @@
 // A version as programs see it: the facts of one publication, as plain JSON.
 
-import type { Got, Kind, Meta, ShareDone, Stat } from '../proto/api.ts'
+import type { Got, Kind, Meta, ShareDone, Stat, VersionChange } from '../proto/api.ts'
 import { formatRef, type Ref } from '../proto/ref.ts'
 
 export interface Version {
@@ -47,4 +47,9 @@ export function versionOfShare(done: ShareDone, meta: Meta | undefined): Version
   const { cid, kind, size, seq, origin, modified, work, path } = done
   const url = formatRef({ type: 'name', work, node: origin, path, directory: false, version: cid })
   return { url, cid, root: cid, kind, size, seq, origin, modified, meta: done.meta ?? meta ?? null }
+}
+
+export function versionOfChange({ work, path, cid, kind, size, seq, origin, modified, meta }: VersionChange): Version {
+  const url = formatRef({ type: 'name', work, node: origin, path, directory: false, version: cid })
+  return { url, cid, root: cid, kind, size, seq, origin, modified, meta }
 }

@@ -1,17 +1,28 @@
-// A work to publish as, on the local node. It is a name so far: it claims nothing.
+// A work to publish as, on the local node. Asking for its folder claims it, which writing and publishing do; naming it claims
+// nothing.
 
-import { formatRef } from '../proto/ref.ts'
+import { checkWork } from '../proto/ref.ts'
+import type { CallOptions } from './calls.ts'
 import { Path, type PathHome } from './path.ts'
+import { shareWatch, type FolderEvent, type FolderWatchOptions } from './share-watch.ts'
+
+export interface WorkOptions {
+  /** Whether the work moves here although its home, another node, is connected. */
+  readonly takeOver?: boolean | undefined
+}
 
 export class Work {
   readonly name: string
   readonly #home: PathHome
+  /** Taken over once: a node that takes it back keeps it, or the two would go on for ever. */
+  #takeOver: boolean
 
   /** Made by `mesh.work()`. */
-  constructor(name: string, home: PathHome) {
-    formatRef({ type: 'name', work: name, path: 'check', directory: false })
+  constructor(name: string, home: PathHome, { takeOver = false }: WorkOptions = {}) {
+    checkWork(name)
     this.name = name
-    this.#home = home
+    this.#takeOver = takeOver
+    this.#home = { ...home, folder: async (_, options) => await this.folder(options) }
   }
 
   /** The Path of a file, or with a slash at its end of a directory, that this work publishes. */
@@ -20,6 +31,27 @@ export class Work {
     const bare = directory ? path.slice(0, -1) : path
     const ref = { type: 'name', work: this.name, node: this.#home.peerId, path: bare, directory } as const
     return new Path(ref, { home: this.#home })
+  }
+
+  /**
+   * Absolute path of its folder on this node, which is its home from then on. WORK_IN_USE while another connected node is, unless
+   * `takeOver` was given.
+   */
+  async folder({ signal }: CallOptions = {}): Promise<string> {
+    const takeOver = this.#takeOver ? { takeOver: true } : {}
+    const { folder } = await this.#home.calls.work({ name: this.name, ...takeOver }, { signal })
+    this.#takeOver = false
+    return folder
+  }
+
+  /**
+   * Publishes what changes in its folder, each entry under its own name, as it settles or when a marker appears; a deleted entry
+   * retires its name. Yields what it does, `watching` first; ends when it is left, or with an error. Best effort by nature:
+   * a tool that pauses for longer than `settleMs` is published half-way, and again when it has gone on.
+   */
+  async *watch(options: FolderWatchOptions = {}): AsyncGenerator<FolderEvent, void, undefined> {
+    await this.folder(options)
+    yield* shareWatch(this.#home.calls, { work: this.name }, options)
   }
 
   toString(): string {

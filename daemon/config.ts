@@ -32,7 +32,8 @@ const ConfigFile = z.strictObject({
 export interface Config {
   readonly data: string
   readonly socket: string
-  readonly name: string
+  /** What the node is called; undefined where nobody says: then what it was called before, or what its machine is. */
+  readonly name: string | undefined
   /** Multiaddrs; without them the default port of every interface. */
   readonly listen: readonly string[] | undefined
   readonly mdns: boolean
@@ -51,10 +52,10 @@ export async function readConfig(flags: UpFlags, env: Environment, cwd: string):
     data,
     socket,
     name: check(
-      nodeName,
-      flags.name ?? env['PATHMESH_NAME'] ?? file.name ?? defaultNodeName(),
+      nodeName.optional(),
+      flags.name ?? env['PATHMESH_NAME'] ?? file.name,
       flags.name === undefined ? 'the name of this node' : '--name'
-    ).normalize('NFC'),
+    )?.normalize('NFC'),
     listen:
       flags.listen ??
       (listenText === undefined || listenText === '' ? undefined : listenText.split(',')) ??
@@ -68,7 +69,8 @@ export async function readConfig(flags: UpFlags, env: Environment, cwd: string):
   }
 }
 
-function defaultNodeName(): string {
+/** That of the machine. */
+export function defaultNodeName(): string {
   const name = hostname()
     .replaceAll(/[/@\p{Cc}]/gu, '-')
     .slice(0, NODE_NAME_BYTES_MAX)

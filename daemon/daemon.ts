@@ -9,7 +9,7 @@ import { createApp } from './admin/app.ts'
 import { AdminSocket } from './admin/socket.ts'
 import { Callers } from './callers.ts'
 import { systemClock } from './clock.ts'
-import type { Config } from './config.ts'
+import { type Config, defaultNodeName } from './config.ts'
 import { Hasher } from './content/hasher.ts'
 import { withDeadline } from './deadline.ts'
 import { exchangeHandlers } from './exchange/serve.ts'
@@ -18,9 +18,11 @@ import { Transfers } from './exchange/transfers.ts'
 import { enterMesh, openMembers, refuseOtherMesh } from './join.ts'
 import type { Log } from './log.ts'
 import { NodeFacts } from './node-facts.ts'
+import { NodeRecords } from './node-records.ts'
 import { systemRandom } from './random.ts'
 import { answer } from './rpc.ts'
 import { Deliveries } from './sharing/deliver.ts'
+import { Retention } from './sharing/keep-retention.ts'
 import { Sharing } from './sharing/sharing.ts'
 import { Steps } from './steps.ts'
 import type { Holding } from './store/holding-table.ts'
@@ -28,7 +30,6 @@ import { Store } from './store/store.ts'
 import { loadIdentity, verifyPeerSignature } from './swarm/identity.ts'
 import { forgetMesh, loadMesh } from './swarm/mesh-file.ts'
 import { createSwarm, type Swarm } from './swarm/swarm.ts'
-import { VERSION } from './version.ts'
 import { openCatalogue, sourceOf } from './wiring.ts'
 import type { Status } from '../proto/api.ts'
 import { decodeInvite, type Invite } from '../proto/invite.ts'
@@ -70,7 +71,7 @@ export async function startDaemon(config: Config, options: DaemonOptions): Promi
 
 async function start(config: Config, { join, log }: DaemonOptions, steps: Steps, undo: Steps): Promise<RunningDaemon> {
   const [clock, random] = [systemClock, systemRandom]
-  const { data, name } = config
+  const { data } = config
   const invite = join === undefined ? undefined : decodeInvite(join)
   await mkdir(data, { recursive: true, mode: 0o700 })
   await chmod(data, 0o700)
@@ -97,13 +98,15 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     signer: identity,
     verify: verifyPeerSignature,
     mesh: new TextEncoder().encode(mesh.id),
-    nodeName: name,
-    softwareVersion: VERSION,
     clock,
+    random,
     log,
     connected: () => swarm.connected(),
-    caller: peer => names.get(peer)
+    caller: peer => names.get(peer),
+    knowsOthers: () => swarm.hasOthers()
   })
+  const name = config.name ?? catalogue.nodeName(self) ?? defaultNodeName()
+  catalogue.callSelf(name)
   const peers = {
     connected: () => swarm.connected(),
     provider: async (peer: string) => new StreamProvider(await contents.get(peer))
@@ -122,7 +125,22 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     log
   })
   await deliveries.open()
-  const sharing = new Sharing({ self, nodeName: name, store, hasher, catalogue, transfers, deliveries, peers, clock })
+  const retention = new Retention({ store, namesOf: root => catalogue.own.namesOf(root), clock, log })
+  retention.start()
+  steps.started('retention', () => retention.stop())
+  const sharing = new Sharing({
+    self,
+    nodeName: name,
+    store,
+    hasher,
+    catalogue,
+    transfers,
+    deliveries,
+    retention,
+    peers,
+    clock,
+    log
+  })
   const facts = new NodeFacts({ name, mesh, swarm, store, catalogue, transfers, callers: contents, clock })
 
   const source = sourceOf(store)
@@ -131,15 +149,21 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
   swarm.handle(CATALOGUE, stream => answer(stream, catalogue.handlers()))
   swarm.onConnect(peer => {
     log.info('peer connected', { peer })
-    catalogue.greet(peer).catch((error: unknown) => log.debug('a peer was not greeted', { peer, error }))
+    catalogue.connected(peer)
   })
   swarm.onDisconnect(peer => {
     log.info('peer disconnected', { peer })
+    catalogue.disconnected(peer)
     names.drop(peer)
     contents.drop(peer)
   })
   steps.started('swarm', () => swarm.stop())
+  const nodes = new NodeRecords({ name, swarm, catalogue, clock, log })
   await swarm.start()
+  catalogue.start()
+  nodes.start()
+  steps.started('node records', () => nodes.stop())
+  steps.started('catalogue', () => catalogue.stop())
   if (invite !== undefined && invite.peerId !== self) await firstDial(swarm, invite, log)
   steps.started('transfers', async () => {
     await transfers.stop()

@@ -50,7 +50,7 @@ export class NodeFacts {
       uptimeSeconds: (clock.monotonic() - this.#startedAt) / 1000,
       synced: catalogue.isSynced,
       peers: swarm.connected().length,
-      names: await countOf(catalogue.list('')),
+      names: catalogue.names,
       storage: await store.usage(),
       transfers: [...transfers.list()].map(({ root, name: called, status }) => {
         const { state, why, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, providers } = status
@@ -87,10 +87,4 @@ export class NodeFacts {
       expires
     }
   }
-}
-
-async function countOf(items: AsyncIterable<unknown>): Promise<number> {
-  let count = 0
-  for await (const _ of items) count++
-  return count
 }

@@ -1,38 +1,59 @@
 // How the store's tables and readers look to the parts above it, which do not know it.
 
 import { Catalogue, type CatalogueComponents } from './catalogue/catalogue.ts'
-import { RecordTable } from './catalogue/record-table.ts'
+import type { OriginHead } from './catalogue/head.ts'
+import type { ByteTable } from './catalogue/tables.ts'
 import type { Source } from './exchange/serve.ts'
-import { put, type Write } from './store/database.ts'
+import { type Database, del, put, type Write } from './store/database.ts'
 import type { Store } from './store/store.ts'
 
-type StoreNeeds = 'records' | 'lastNumber' | 'nodes' | 'commit'
+interface HeadRow extends Omit<OriginHead, 'digest'> {
+  readonly digest: string
+}
 
 /** A catalogue that keeps its records in the store's database. */
 export async function openCatalogue(
-  store: Store,
-  parts: Omit<CatalogueComponents<Write>, StoreNeeds>
+  { database }: Store,
+  parts: Omit<CatalogueComponents<Write>, 'tables'>
 ): Promise<Catalogue<Write>> {
-  const { database } = store
-  const records = database.bytesTable('records')
+  const heads = database.table<HeadRow>('heads')
   const counters = database.table<number>('counters')
-  const nodes = database.table<string>('nodes')
   const catalogue = new Catalogue<Write>({
     ...parts,
-    records: new RecordTable<Write>({
-      get: key => records.get(key),
-      iterator: range => records.iterator(range),
-      put: (key, value) => put(records, key, value)
-    }),
-    lastNumber: {
-      get: async () => (await counters.get('records')) ?? 0,
-      put: value => put(counters, 'records', value)
-    },
-    nodes: { list: () => nodes.iterator(), put: (peerId, name) => put(nodes, peerId, name) },
-    commit: writes => database.commit(writes)
+    tables: {
+      newest: byteTable(database, 'newest'),
+      numbers: byteTable(database, 'numbers'),
+      history: byteTable(database, 'history'),
+      conflicts: byteTable(database, 'conflicts'),
+      feed: byteTable(database, 'feed'),
+      roots: byteTable(database, 'own-roots'),
+      heads: {
+        list: async function* () {
+          for await (const [origin, row] of heads.iterator())
+            yield [origin, { ...row, digest: Buffer.from(row.digest, 'hex') }]
+        },
+        put: (origin, head) => put(heads, origin, { ...head, digest: Buffer.from(head.digest).toString('hex') })
+      },
+      confirmed: {
+        get: () => counters.get('confirmed'),
+        put: value => put(counters, 'confirmed', value)
+      },
+      commit: writes => database.commit(writes)
+    }
   })
   await catalogue.open()
   return catalogue
+}
+
+function byteTable(database: Database, name: string): ByteTable<Write> {
+  const table = database.bytesTable(name)
+  return {
+    get: key => table.get(key),
+    getMany: keys => table.getMany([...keys]),
+    iterator: range => table.iterator(range),
+    put: (key, value) => put(table, key, value),
+    del: key => del(table, key)
+  }
 }
 
 /** What this node serves: what is in its store. */
@@ -44,7 +65,10 @@ export function sourceOf(store: Store): Source {
     leaves: (file, ranges, signal) => store.reader.leaves(file, ranges, signal),
     held: async root => {
       const holding = await store.findHolding(root)
-      return { complete: holding !== undefined, bytes: holding?.size ?? 0 }
+      return { complete: holding !== undefined, bytes: holding?.size ?? (await store.partialBytes(root)) }
+    },
+    onAsked: cids => {
+      for (const cid of cids) store.leases.served(cid)
     },
     recheck: (file, index) => store.reader.recheck(file, index)
   }

@@ -3,7 +3,7 @@
 // milliseconds since the epoch unless a name says otherwise.
 
 import { z } from '@hono/zod-openapi'
-import { META_BYTES_MAX, REF_BYTES_MAX } from './limits.ts'
+import { KEPT_VERSIONS_MAX, META_BYTES_MAX, REF_BYTES_MAX } from './limits.ts'
 
 const size = z.int().nonnegative()
 const time = z.int().nonnegative()
@@ -53,7 +53,7 @@ export const Status = z.object({
   addresses: z.array(z.string()),
   version: z.string(),
   uptimeSeconds: z.number().nonnegative(),
-  synced: z.boolean().describe('whether this node has asked at least one peer, or has none to ask'),
+  synced: z.boolean().describe('whether this node has caught up with a peer since it started, or knows of none'),
   peers: size,
   names: size,
   storage: z.object({
@@ -81,6 +81,10 @@ export const Peer = z.object({
 
 // --- names and content ---------------------------------------------------------------------------------------------
 
+const cursor = z.string().min(1).max(64).describe('a place in the stream of changes of this node')
+const seq = size.describe('counts what became of this name: 1, 2, 3 …')
+
+/** One version of a name. */
 export const Name = z.object({
   url: z.string(),
   work: z.string(),
@@ -88,16 +92,62 @@ export const Name = z.object({
   kind: Kind,
   cid,
   size,
-  seq: size,
+  seq,
   origin: peerId,
   modified: time,
-  local: z.boolean().describe('whether the bytes are here, whole')
+  local: z.boolean().describe('whether the bytes are here, whole'),
+  conflict: z.literal(true).optional().describe('two versions have this number: its origin runs twice, or was restored')
+})
+
+/** What became of a name: a new version, or its end. */
+export const VersionChange = Name.extend({
+  event: z.literal('version'),
+  meta: Meta.nullable(),
+  aliasOf: z.string().nullable().describe('of an alias: the URL of the version that it is another name for')
+})
+export const RetiredChange = z.object({
+  event: z.literal('retired'),
+  url: z.string(),
+  work: z.string(),
+  path: z.string(),
+  seq,
+  origin: peerId,
+  modified: time
+})
+export const Change = z.discriminatedUnion('event', [VersionChange, RetiredChange])
+
+/** A line of `watch`. The first says where it begins; `gap`, that changes were too many to be kept. */
+export const WatchEvent = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('watching'), cursor }),
+  VersionChange.extend({ cursor }),
+  RetiredChange.extend({ cursor }),
+  z.object({ event: z.literal('gap'), missed: size.nullable().describe('null where nobody can say'), cursor })
+])
+
+/** A node that holds a root, or a part of it. */
+export const ProviderLine = z.object({
+  peerId,
+  name: z.string().nullable(),
+  complete: z.boolean(),
+  bytes: size
+})
+
+/** A work of the mesh, on one of the nodes that publish it or claimed it. */
+export const WorkLine = z.object({
+  work: z.string(),
+  origin: peerId,
+  node: z.string().nullable().describe('the human name of the origin'),
+  connected: z.boolean().describe('whether the origin can be reached now; true for this node'),
+  home: z.boolean().describe('whether the work lives there: a bare name means this one'),
+  epoch: size.describe('of its claim; 0 where it never claimed the work'),
+  names: size
 })
 
 /** One entry of a reference: a share, or what lies at a path inside it. */
 export const Stat = Name.extend({
   seq: size.nullable().describe('null for ipfs:// references'),
   origin: peerId.nullable(),
+  aliasOf: z.string().nullable().describe('of an alias: the URL of the version that it is another name for'),
   root: cid.describe('the share that `cid` lies in, or `cid` itself'),
   sub: z.string().describe('the path inside `root`, empty for the share itself'),
   executable: z.boolean(),
@@ -134,7 +184,40 @@ export const ShareRequest = z.object({
   exclude: z.array(z.string().max(4096)).max(1000).optional(),
   dereference: z.boolean().optional(),
   hash: z.enum(['blake3', 'sha2-256']).optional(),
-  meta: Meta.optional()
+  meta: Meta.optional(),
+  keep: z
+    .int()
+    .nonnegative()
+    .max(KEPT_VERSIONS_MAX)
+    .optional()
+    .describe("versions to keep; in a work's folder 2 by default"),
+  written: z
+    .array(z.string().max(4096))
+    .max(1000)
+    .optional()
+    .describe(
+      'paths inside it, "" for itself, that were written by renaming and are never written again: kept by a link'
+    )
+})
+
+/** Publishing what changes, as it settles, until the connection ends. */
+export const ShareWatchRequest = z.object({
+  path: absolutePath.optional().describe('a file or directory; without it, the folder of `work`'),
+  work: z.string().min(1).max(REF_BYTES_MAX).optional().describe('publish each entry of its folder under its own name'),
+  seen: Seen.optional(),
+  as: z.string().min(1).max(REF_BYTES_MAX).optional(),
+  exclude: z.array(z.string().max(4096)).max(1000).optional(),
+  dereference: z.boolean().optional(),
+  keep: z.int().nonnegative().max(KEPT_VERSIONS_MAX).optional(),
+  settleMs: duration.optional().describe('how long nothing changes before it is published'),
+  marker: z.string().min(1).max(255).optional().describe('a file whose appearance in a directory says that it is done')
+})
+
+export const AliasRequest = z.object({
+  name: z.string().min(1).max(REF_BYTES_MAX).describe('WORK/PATH'),
+  ref: refText,
+  version: version.optional(),
+  meta: Meta.optional().describe('by default that of the version')
 })
 
 export const GetRequest = z.object({
@@ -147,7 +230,8 @@ export const GetRequest = z.object({
   providers: z.array(peerId).max(32).optional().describe('peers to ask first'),
   lease: z.string().max(64).optional().describe('a session: the path stays until it ends; without one, for 7 days'),
   stallMs: duration.optional(),
-  timeoutMs: duration.optional()
+  timeoutMs: duration.optional(),
+  waitMs: duration.optional().describe('how long to wait for the name, if nobody has published it yet')
 })
 
 export const Progress = z.object({
@@ -213,8 +297,30 @@ export const Failed = z.object({ event: z.literal('error'), error: ProblemBody }
 export const ShareEvent = z.discriminatedUnion('event', [Progress, ShareDone, Failed])
 export const GetEvent = z.discriminatedUnion('event', [Progress, Got, Failed])
 
+/** What a watched folder does. After `paused` nothing is published or retired until `resumed`. */
+export const FolderEvent = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('watching'), path: absolutePath }),
+  Progress,
+  ShareDone.extend({ event: z.literal('published') }),
+  z.object({ event: z.literal('retired'), url: z.string(), seq: size }),
+  z.object({ event: z.literal('failed'), path: absolutePath, error: ProblemBody }),
+  z.object({ event: z.literal('paused'), path: absolutePath, error: ProblemBody }),
+  z.object({ event: z.literal('resumed'), path: absolutePath }),
+  Failed
+])
+
 export const RefQuery = z.object({ ref: refText, version: version.optional() })
-export const NamesQuery = z.object({ prefix: z.string().max(REF_BYTES_MAX).optional() })
+const switched = z.enum(['true', 'false']).optional()
+export const NamesQuery = z.object({
+  prefix: z.string().max(REF_BYTES_MAX).optional(),
+  versions: z.enum(['newest', 'all']).optional(),
+  local: switched.describe('true: only what is here, whole; false: only what is not')
+})
+export const WatchQuery = z.object({
+  prefix: z.string().max(REF_BYTES_MAX).optional().describe('names that begin with it'),
+  name: z.string().max(REF_BYTES_MAX).optional().describe('this name alone, as WORK/PATH'),
+  after: cursor.optional().describe('where an earlier stream ended; without it, only what is new')
+})
 export const ExistsQuery = RefQuery.extend({ where: z.enum(['anywhere', 'local', 'remote']).optional() })
 export const Exists = z.object({ exists: z.boolean() })
 
@@ -222,7 +328,10 @@ export const RefRequest = z.object({ ref: refText, version: version.optional() }
 export const Unshared = z.object({ url: z.string(), seq: size })
 export const Dropped = z.object({ roots: size, files: size, bytes: size })
 
-export const WorkRequest = z.object({ name: z.string().min(1).max(REF_BYTES_MAX) })
+export const WorkRequest = z.object({
+  name: z.string().min(1).max(REF_BYTES_MAX),
+  takeOver: z.boolean().optional().describe('claim it although another connected node is its home')
+})
 export const WorkFolder = z.object({ work: z.string(), origin: peerId, folder: absolutePath })
 
 /** The first line of a session; later lines are empty objects. Leases taken in its name end when its connection does. */
@@ -238,10 +347,22 @@ export type Kind = z.infer<typeof Kind>
 export type Meta = z.infer<typeof Meta>
 export type Seen = z.infer<typeof Seen>
 export type Name = z.infer<typeof Name>
+export type VersionChange = z.infer<typeof VersionChange>
+export type RetiredChange = z.infer<typeof RetiredChange>
+export type Change = z.infer<typeof Change>
+export type WatchEvent = z.infer<typeof WatchEvent>
+export type ProviderLine = z.infer<typeof ProviderLine>
+export type WorkLine = z.infer<typeof WorkLine>
 export type Stat = z.infer<typeof Stat>
 export type Entry = z.infer<typeof Entry>
 export type Shared = z.infer<typeof Shared>
 export type ShareRequest = z.infer<typeof ShareRequest>
+export type ShareWatchRequest = z.infer<typeof ShareWatchRequest>
+export type AliasRequest = z.infer<typeof AliasRequest>
+export type FolderEvent = z.infer<typeof FolderEvent>
+export type NamesQuery = z.infer<typeof NamesQuery>
+export type WatchQuery = z.infer<typeof WatchQuery>
+export type WorkRequest = z.infer<typeof WorkRequest>
 export type GetRequest = z.infer<typeof GetRequest>
 export type Progress = z.infer<typeof Progress>
 export type Got = z.infer<typeof Got>

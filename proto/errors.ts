@@ -29,6 +29,7 @@ export const ERRORS = {
   NAME_CONFLICT: kind(409, 1, false, 'the name lies inside a published directory, or contains a published name'),
   NOT_ORIGIN: kind(403, 7, false, 'only the node that published a name can change it'),
   AMBIGUOUS_WORK: kind(409, 2, false, 'several nodes publish under this name: say which with WORK@NODE'),
+  WORK_IN_USE: kind(409, 1, false, 'the work lives on another node, which is connected: pass takeOver to move it here'),
   IN_USE: kind(409, 1, true, 'a program holds a lease on these bytes, or another daemon holds this folder'),
   CORRUPT: kind(502, 1, true, 'bytes do not match their hash, or a structure breaks the rules of its format'),
   UNSAFE_NAME: kind(422, 1, false, 'a file name or symbolic link that cannot be shared or written safely'),

@@ -54,6 +54,72 @@ export const RECORD_BYTES_MAX = 10 * KiB
 /** Bytes of a node's human name: a DNS label's. */
 export const NODE_NAME_BYTES_MAX = 63
 
+/** Versions of one name that are kept after they were replaced, at most, the newest included. */
+export const KEPT_VERSIONS_MAX = 10
+/** Versions of one name that a work's folder keeps unless told otherwise: who began with the last one can finish. */
+export const KEPT_VERSIONS = 2
+/** A version that a peer asked for so recently is kept: it is being fetched. Longer than a pause that a session allows. */
+export const KEPT_SERVED_MS = 15_000
+/** Earlier records of one name that are remembered. */
+export const HISTORY_RECORDS = 10
+/** Changes that are remembered for whoever watches; one that is further behind is told of a gap. */
+export const FEED_ROWS = 10_000
+/** How far a record's number may lie above what is known of its origin: nobody gets there by counting. */
+export const NUMBER_STEP_MAX = 2 ** 40
+/** Names of one origin: 300 bytes each, on every node. */
+export const ORIGIN_NAMES_MAX = 2_000_000
+/** Proofs of two records with one number, for each origin. */
+export const CONFLICTS_MAX = 16
+
+// --- reconciliation ------------------------------------------------------------------------------------------------
+
+/** Origins whose records are kept: as many as members. */
+export const ORIGINS_MAX = 10_000
+/** Heads in one message: some 100 bytes each. */
+export const HEADS_MAX = 1_000
+/** Own records that travel with the head they changed. */
+export const HEADS_RECORDS_MAX = 64
+/** Between two tellings of own changes to a peer. */
+export const TELL_MS = 50
+/** Until what was heard from one peer is told to others: most hear it from its origin before. */
+export const RELAY_MS = 500
+/** Until a telling that failed is tried again, and every peer looked at once more. */
+export const RECONCILE_MS = 10_000
+/** How long one that publishes waits for connected peers to have heard of it. */
+export const ANNOUNCE_MS = 250
+/** A peer that told of nothing new, or failed, is not asked for the same again for so long. */
+export const PULL_REST_MS = 5_000
+/** A digest that still differs is waited for so long before all numbers are compared. */
+export const LIST_AFTER_MS = 300
+/** Exchanges of records under way. */
+export const PULLS_MAX = 8
+/** From one page of records to the next. */
+export const PAGE_MS = 15_000
+/** Records in all answers to one request for those above a number; and entries of a list. The asker goes on from the last. */
+export const SINCE_RECORDS_MAX = 4_096
+export const LIST_ENTRIES_MAX = 8_192
+/** Bytes of all answers to one question about records. */
+export const RECORDS_ANSWER_BYTES_MAX = 64 * MiB
+/** Numbers in a request for records. */
+export const NUMBERS_REQUEST_MAX = 1_000
+/** A node that knows others and has heard none of them says so after so long, rather than that a name does not exist. */
+export const NOT_SYNCED_MS = 10_000
+/** How long a node that was just started waits to be shown records of its own that it lost, before it makes another. */
+export const OWN_HEAD_MS = 3_000
+/** Between two looks whether a node's addresses are those that it has told. */
+export const NODE_RECORD_MS = 30_000
+
+// --- watched folders -----------------------------------------------------------------------------------------------
+
+/** How long nothing may change in a watched folder before it is published. */
+export const SETTLE_MS = 5_000
+/** A file that was renamed into place, and not written since, is whole after so long. */
+export const RENAMED_MS = 200
+/** Files and directories of a watched folder. */
+export const WATCHED_ENTRIES_MAX = 500_000
+/** Between two looks at a root that has vanished. */
+export const VANISHED_MS = 1_000
+
 // --- wire ----------------------------------------------------------------------------------------------------------
 
 /** Bytes of a frame's header: 1,024 CIDs of 36 bytes, or the list of 2,048 blocks, with room. */
@@ -78,8 +144,6 @@ export const LEAVES_REQUEST = 4
 export const SMALL_REQUEST_FILES = 256
 /** Records in one answer. */
 export const RECORDS_ANSWER_MAX = 256
-/** Bytes of all names of one peer: a million of 100 bytes. */
-export const NAMES_ANSWER_BYTES_MAX = 128 * MiB
 /** Requests of one peer that are answered at a time, and that it may have open. */
 export const REQUESTS_OPEN_MAX = 64
 /** Bytes a session has asked for and not yet written: its memory, and what keeps a link busy. */

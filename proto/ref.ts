@@ -81,7 +81,7 @@ export function checkRef<R extends Ref>(ref: R): R {
       throw refusal(shown, `its path is longer than ${TREE_PATH_BYTES_MAX} bytes`)
     return ref
   }
-  checkWork(ref.work, shown)
+  checkWorkIn(ref.work, shown)
   if (ref.path === '') throw refusal(shown, 'a path is missing after the work: WORK/PATH')
   checkSegments(ref.path, shown)
   if (Buffer.byteLength(shown) > WHOLE_BYTES_MAX) throw refusal(shown, `it is longer than ${WHOLE_BYTES_MAX} bytes`)
@@ -106,6 +106,11 @@ export function checkName(name: string): void {
   if (!name.includes('/')) throw refusal(name, 'a name has two parts or more: WORK/PATH')
   if (CONTROL.test(name)) throw refusal(name, 'a name may not hold a control character')
   if (name.normalize('NFC') !== name) throw refusal(name, 'a name must be in Unicode normal form C')
+}
+
+/** Refuses what is no name of a work. */
+export function checkWork(work: string): void {
+  checkWorkIn(work, work)
 }
 
 /**
@@ -208,7 +213,7 @@ function checkSegments(path: string, text: string): void {
   }
 }
 
-function checkWork(work: string, text: string): void {
+function checkWorkIn(work: string, text: string): void {
   if (work === '') throw refusal(text, 'the work is empty')
   if (work.includes('/')) throw refusal(text, 'the work holds a slash')
   if (work === '.' || work === '..') throw refusal(text, `the work is ${quote(work)}`)

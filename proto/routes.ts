@@ -12,7 +12,7 @@ export interface Route {
   readonly path: string
 }
 
-/** `peers`, `session`, `share`, `get`, `names` and `list` answer NDJSON, `content` bytes, the others one JSON object. */
+/** Those that list, watch or take long answer NDJSON, `content` bytes, the others one JSON object. */
 export const ROUTES = {
   status: { method: 'get', path: '/v1/status' },
   shutdown: { method: 'post', path: '/v1/shutdown' },
@@ -22,7 +22,13 @@ export const ROUTES = {
   release: { method: 'post', path: '/v1/release' },
   share: { method: 'post', path: '/v1/share' },
   get: { method: 'post', path: '/v1/get' },
+  shareWatch: { method: 'post', path: '/v1/share/watch' },
+  alias: { method: 'post', path: '/v1/alias' },
   names: { method: 'get', path: '/v1/names' },
+  history: { method: 'get', path: '/v1/history' },
+  providers: { method: 'get', path: '/v1/providers' },
+  watch: { method: 'get', path: '/v1/watch' },
+  works: { method: 'get', path: '/v1/works' },
   stat: { method: 'get', path: '/v1/stat' },
   list: { method: 'get', path: '/v1/list' },
   exists: { method: 'get', path: '/v1/exists' },

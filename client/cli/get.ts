@@ -13,6 +13,7 @@ interface Flags {
   readonly store?: boolean
   readonly overwrite?: boolean
   readonly timeout?: number
+  readonly wait?: number
 }
 
 export function addGet(program: Command, enter: Enter): void {
@@ -24,6 +25,7 @@ export function addGet(program: Command, enter: Enter): void {
       'pathmesh get train/model.bin                 # to ./model.bin',
       'pathmesh get train/checkpoints/last.ckpt --to /models/   # to /models/last.ckpt',
       'pathmesh get train/model.bin --version 3 --to old.bin',
+      'pathmesh get train/next.bin --wait 1h        # also if it is published only then',
       'pathmesh get --store datasets/faces          # stays in the store, read-only, for 7 days or more'
     ]
   )
@@ -34,6 +36,7 @@ export function addGet(program: Command, enter: Enter): void {
     .option('--store', 'leave it in the store, and print the path')
     .option('--overwrite', 'replace what is there')
     .option('--timeout <time>', 'give up after 30s, 5m, 1h… (without it: after 30s without progress)', parseDuration)
+    .option('--wait <time>', 'if nobody has published it yet, wait so long for it', parseDuration)
     .action(async (text: string, flags: Flags, command: Command) => {
       const context = enter(command)
       const { output } = context
@@ -46,6 +49,7 @@ export function addGet(program: Command, enter: Enter): void {
           lease: 'days',
           overwrite: flags.overwrite,
           timeoutMs: flags.timeout,
+          waitMs: flags.wait,
           signal,
           onProgress: progress => output.progress(progress, true)
         })

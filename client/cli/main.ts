@@ -3,21 +3,26 @@
 
 import { Command, CommanderError } from 'commander'
 import { ERRORS, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { addAlias } from './alias.ts'
 import { addCat } from './cat.ts'
 import { Context, type Enter, type GlobalFlags } from './context.ts'
 import { addDown } from './down.ts'
 import { addDrop } from './drop.ts'
 import { addGet } from './get.ts'
+import { addHistory } from './history.ts'
 import { addInvite } from './invite.ts'
 import type { Io } from './io.ts'
 import { addLs } from './ls.ts'
 import { HungUp, Output } from './output.ts'
 import { addPeers } from './peers.ts'
+import { addProviders } from './providers.ts'
 import { addShare } from './share.ts'
 import { addStat } from './stat.ts'
 import { addStatus } from './status.ts'
 import { addUnshare } from './unshare.ts'
 import { addUp } from './up.ts'
+import { addWatch } from './watch.ts'
+import { addWorks } from './works.ts'
 
 const OK = 0
 const USAGE = 2
@@ -42,12 +47,17 @@ const ADD = [
   addStatus,
   addInvite,
   addPeers,
+  addWorks,
   addShare,
+  addAlias,
+  addUnshare,
   addGet,
   addLs,
   addStat,
+  addHistory,
+  addProviders,
+  addWatch,
   addCat,
-  addUnshare,
   addDrop
 ]
 

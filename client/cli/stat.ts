@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import type { Stat } from '../../proto/api.ts'
 import { addCommand, refText, type Enter } from './context.ts'
+import { nodeNames, type NodeNames } from './node-names.ts'
 import { factList } from './table.ts'
 import { formatBytes } from './units.ts'
 
@@ -28,12 +29,12 @@ export function addStat(program: Command, enter: Enter): void {
       await context.withMesh(async (mesh, signal) => {
         const stat = await mesh.stat(ref, { signal })
         if (context.output.json) await context.output.value(stat)
-        else await context.output.data(describe(stat))
+        else await context.output.data(describe(stat, await nodeNames(mesh, signal)))
       })
     })
 }
 
-function describe(stat: Stat): string {
+function describe(stat: Stat, names: NodeNames): string {
   const facts: [string, string][] = [
     ['url', stat.url],
     ['kind', `${stat.kind}${stat.executable ? ', executable' : ''}`],
@@ -43,9 +44,11 @@ function describe(stat: Stat): string {
   if (stat.target !== null) facts.push(['points to', stat.target])
   if (stat.sub !== '') facts.push(['inside', `${stat.root} at ${stat.sub}`])
   if (stat.seq !== null) facts.push(['version', String(stat.seq)], ['published', new Date(stat.modified).toISOString()])
-  if (stat.origin !== null) facts.push(['origin', stat.origin])
+  if (stat.conflict === true) facts.push(['conflict', 'its origin gave two versions this number'])
+  if (stat.aliasOf !== null) facts.push(['alias of', stat.aliasOf])
+  if (stat.origin !== null) facts.push(['origin', names.full(stat.origin)])
   if (stat.meta !== null) facts.push(['meta', JSON.stringify(stat.meta)])
   facts.push(['here', stat.local ? 'yes' : 'no'], ['copies', String(stat.copies)])
-  if (stat.providers.length > 0) facts.push(['providers', stat.providers.join(' ')])
+  if (stat.providers.length > 0) facts.push(['providers', stat.providers.map(peerId => names.full(peerId)).join(', ')])
   return factList(facts)
 }

@@ -1,7 +1,12 @@
-// Sizes, times and ranges: printed for people, and read from flags. Refuses what has no unit.
+// Sizes, times, ranges and the like: printed for people, and read from flags. Refuses what has no unit, or is out of bounds.
 
 import { InvalidArgumentError } from 'commander'
+import type { Meta } from '../../proto/api.ts'
+import { ENTRY_NAME_BYTES_MAX, KEPT_VERSIONS_MAX, META_BYTES_MAX } from '../../proto/limits.ts'
+import { meta } from '../shape.ts'
 
+/** As the schema of a cursor has it. */
+const CURSOR_CHARS_MAX = 64
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -32,6 +37,48 @@ export function parseDuration(text: string): number {
   const ms = Math.round(Number(found?.[1]) * (MS[found?.[2] ?? ''] ?? Number.NaN))
   if (Number.isSafeInteger(ms) && ms > 0) return ms
   throw new InvalidArgumentError('A duration is a number and a unit: 500ms, 30s, 5m, 1h.')
+}
+
+/** Milliseconds since the epoch as `2026-01-31 12:00:00`, UTC. */
+export function formatTime(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
+}
+
+/** A JSON object that fits into a record. */
+export function parseMeta(text: string): Meta {
+  const read = readMeta(text)
+  const bytes = Buffer.byteLength(JSON.stringify(read))
+  if (bytes <= META_BYTES_MAX) return read
+  throw new InvalidArgumentError(`It is ${bytes} bytes long, and at most ${META_BYTES_MAX} are taken.`)
+}
+
+function readMeta(text: string): Meta {
+  try {
+    const value: unknown = JSON.parse(text)
+    return meta(value, 'meta')
+  } catch {
+    throw new InvalidArgumentError('It is a JSON object, such as \'{"epoch":3}\'.')
+  }
+}
+
+/** A number of versions to keep. */
+export function parseKeep(text: string): number {
+  const keep = Number(text)
+  if (/^\d+$/.test(text) && keep <= KEPT_VERSIONS_MAX) return keep
+  throw new InvalidArgumentError(`It is a number of versions from 0 to ${KEPT_VERSIONS_MAX}.`)
+}
+
+/** A place in the stream of changes, as `watch` prints it. */
+export function parseCursor(text: string): string {
+  if (text.length > 0 && text.length <= CURSOR_CHARS_MAX) return text
+  throw new InvalidArgumentError('It is a cursor that pathmesh watch --json printed.')
+}
+
+/** The name of one file, without a folder. */
+export function parseFileName(text: string): string {
+  const bytes = Buffer.byteLength(text)
+  if (bytes > 0 && bytes <= ENTRY_NAME_BYTES_MAX && !/[/\0]/.test(text) && text !== '.' && text !== '..') return text
+  throw new InvalidArgumentError('It is the name of one file, without a slash, such as _SUCCESS.')
 }
 
 export interface ByteRange {

@@ -3,6 +3,7 @@
 import { createRoute } from '@hono/zod-openapi'
 import {
   Dropped,
+  FolderEvent,
   GetEvent,
   GetRequest,
   type Got,
@@ -12,6 +13,7 @@ import {
   type ShareDone,
   ShareEvent,
   ShareRequest,
+  ShareWatchRequest,
   Unshared
 } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
@@ -32,6 +34,16 @@ export function contentRoutes(app: App, { sharing }: AdminParts): void {
       return sendLines(c.env.outgoing, gone =>
         withProgress<Progress, ShareDone>(gone, (signal, onProgress) => sharing.share(request, signal, onProgress))
       )
+    }
+  )
+
+  streaming(
+    app,
+    ROUTES.shareWatch,
+    { request: { body: body(ShareWatchRequest) }, responses: lines(FolderEvent, 'what is published, as it settles') },
+    async c => {
+      const request = await jsonBody(c, ShareWatchRequest)
+      return sendLines(c.env.outgoing, signal => sharing.shareWatch(request, signal))
     }
   )
 

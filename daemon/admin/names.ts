@@ -2,14 +2,21 @@
 
 import { createRoute } from '@hono/zod-openapi'
 import {
+  AliasRequest,
+  Change,
   Entry,
   Exists,
   ExistsQuery,
   Name,
   NamesQuery,
+  ProviderLine,
   RefQuery,
+  Shared,
   Stat,
+  WatchEvent,
+  WatchQuery,
   WorkFolder,
+  WorkLine,
   WorkRequest
 } from '../../proto/api.ts'
 import { ROUTES } from '../../proto/routes.ts'
@@ -24,9 +31,52 @@ export function nameRoutes(app: App, { sharing }: AdminParts): void {
     ROUTES.names,
     { request: { query: NamesQuery }, responses: lines(Name, 'names, in order') },
     async c => {
-      const { prefix = '' } = parsed(NamesQuery, c.req.query())
-      return sendLines(c.env.outgoing, signal => sharing.names(prefix, signal))
+      const query = parsed(NamesQuery, c.req.query())
+      return sendLines(c.env.outgoing, signal => sharing.names(query, signal))
     }
+  )
+
+  streaming(
+    app,
+    ROUTES.history,
+    { request: { query: RefQuery }, responses: lines(Change, 'what became of a name, the latest first') },
+    async c => {
+      const query = parsed(RefQuery, c.req.query())
+      return sendLines(c.env.outgoing, signal => sharing.history(query, signal))
+    }
+  )
+
+  streaming(
+    app,
+    ROUTES.watch,
+    { request: { query: WatchQuery }, responses: lines(WatchEvent, 'what becomes of names, as it comes') },
+    async c => {
+      const query = parsed(WatchQuery, c.req.query())
+      return sendLines(c.env.outgoing, signal => sharing.watch(query, signal))
+    }
+  )
+
+  streaming(
+    app,
+    ROUTES.providers,
+    { request: { query: RefQuery }, responses: lines(ProviderLine, 'nodes that hold it, whole or in part') },
+    async c => {
+      const query = parsed(RefQuery, c.req.query())
+      return sendLines(c.env.outgoing, signal => sharing.providers(query, signal))
+    }
+  )
+
+  streaming(app, ROUTES.works, { responses: lines(WorkLine, 'works of the mesh, and where each lives') }, c =>
+    sendLines(c.env.outgoing, signal => sharing.works(signal))
+  )
+
+  app.openapi(
+    createRoute({
+      ...ROUTES.alias,
+      request: { body: body(AliasRequest) },
+      responses: json(Shared, 'another name for a version')
+    }),
+    async c => c.json(await sharing.alias(c.req.valid('json'), clientSignal(c.env.outgoing)), 200)
   )
 
   app.openapi(
@@ -62,6 +112,6 @@ export function nameRoutes(app: App, { sharing }: AdminParts): void {
       request: { body: body(WorkRequest) },
       responses: json(WorkFolder, 'where a work of this node writes')
     }),
-    async c => c.json(await sharing.workFolder(c.req.valid('json').name), 200)
+    async c => c.json(await sharing.openWork(c.req.valid('json')), 200)
   )
 }

@@ -1,107 +1,246 @@
-// Names of this node and of the others: publishing own ones, and finding any by asking the connected peers. It never moves
-// content; what it refuses is in its parts.
+// Everything that is known of names, works and nodes of the mesh, of this node and of the others: a name resolves here at
+// once, whoever is there. It never moves content; what it refuses is in its parts.
 
 import type { Handler } from '../rpc.ts'
-import type { Hello } from '../../proto/generated/catalogue.ts'
+import { withDeadline } from '../deadline.ts'
 import { PathmeshError } from '../../proto/errors.ts'
-import { NODE_NAME_BYTES_MAX } from '../../proto/limits.ts'
-import { OwnNames, type OwnNamesComponents } from './own-names.ts'
+import { HistoryRequest } from '../../proto/generated/catalogue.ts'
+import { ASK_MS, NOT_SYNCED_MS, RECORDS_ANSWER_BYTES_MAX } from '../../proto/limits.ts'
+import { Feed } from './feed.ts'
+import { decodeRecords } from './messages.ts'
+import { OwnRecords } from './own-records.ts'
 import { namesAbove } from './paths.ts'
-import { Questions, type QuestionsComponents } from './questions.ts'
-import type { VersionRecord } from './record.ts'
+import { Reconciler, type ReconcilerParts } from './reconcile.ts'
+import {
+  type ClaimRecord,
+  type NameRecord,
+  type NodeRecord,
+  openRecord,
+  type Signed,
+  type Signer,
+  type VersionRecord
+} from './record.ts'
+import { Records } from './records.ts'
 import { catalogueHandlers } from './serve.ts'
+import type { CatalogueTables } from './tables.ts'
 
-export interface CatalogueComponents<Write>
-  extends Omit<OwnNamesComponents<Write>, 'nodeName'>, QuestionsComponents<Write> {
-  readonly clock: QuestionsComponents<Write>['clock']
-  /** This node's human name. */
-  readonly nodeName: string
-  readonly softwareVersion: string
-  /** Names of nodes that were heard of. */
-  readonly nodes: { list(): AsyncIterable<[peerId: string, name: string]>; put(peerId: string, name: string): Write }
+export interface CatalogueComponents<Write> extends Omit<ReconcilerParts<Write>, 'records' | 'own' | 'self'> {
+  readonly tables: CatalogueTables<Write>
+  readonly signer: Signer
+  connected(): readonly string[]
 }
 
+/** Peers asked for a version that nobody here remembers. */
+const HISTORIES_ASKED = 8
+
 export class Catalogue<Write> {
-  readonly own: OwnNames<Write>
+  readonly own: OwnRecords<Write>
+  readonly feed: Feed<Write>
   readonly #parts: CatalogueComponents<Write>
-  readonly #questions: Questions<Write>
-  readonly #nodes = new Map<string, string>()
+  readonly #records: Records<Write>
+  readonly #reconciler: Reconciler<Write>
+  readonly #nodes = new Map<string, NodeRecord>()
+  #called: string | undefined
+  readonly #onNode = new Set<(node: NodeRecord) => void>()
 
   constructor(parts: CatalogueComponents<Write>) {
+    const { tables, signer } = parts
     this.#parts = parts
-    this.own = new OwnNames({ ...parts, nodeName: peerId => this.nodeName(peerId) })
-    this.#questions = new Questions(parts)
+    this.#records = new Records(tables)
+    this.feed = new Feed(this.#records)
+    this.own = new OwnRecords({
+      ...parts,
+      records: this.#records,
+      nodeName: peerId => this.nodeName(peerId),
+      mayNumber: () => this.#reconciler.mayNumber()
+    })
+    this.#reconciler = new Reconciler({ ...parts, self: signer.peerId, records: this.#records, own: this.own })
+    this.#records.onChanges(changes => this.#heardOfNodes(changes.map(({ record }) => record)))
   }
 
   async open(): Promise<void> {
-    for await (const [peerId, name] of this.#parts.nodes.list()) this.#nodes.set(peerId, name)
-    this.#nodes.set(this.#parts.signer.peerId, this.#parts.nodeName)
+    await this.#records.open()
+    await this.own.open()
+    const nodes: NodeRecord[] = []
+    for await (const { record } of this.#records.named('')) if (record.type === 'node') nodes.push(record)
+    this.#heardOfNodes(nodes)
   }
 
-  /** Whether some peer has answered, or there is none to ask. */
+  /** Begins to keep up with others. */
+  start(): void {
+    this.#reconciler.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#reconciler.stop()
+  }
+
+  connected(peer: string): void {
+    this.#reconciler.connected(peer)
+  }
+
+  disconnected(peer: string): void {
+    this.#reconciler.disconnected(peer)
+  }
+
+  handlers(): Record<string, Handler> {
+    return catalogueHandlers({
+      records: this.#records,
+      onHeads: (peer, heard) => this.#reconciler.heard(peer, heard)
+    })
+  }
+
+  /** Resolves when connected peers have heard of what this node has said, or after a moment. */
+  announced(): Promise<void> {
+    return this.#reconciler.announced()
+  }
+
+  // --- nodes -------------------------------------------------------------------------------------------------------
+
+  /** Whether this node has caught up with some peer since it started, or knows of none. */
   get isSynced(): boolean {
-    return this.#questions.hasHeard || this.#parts.connected().length === 0
+    return this.#reconciler.isSynced
   }
 
   /** A node's human name, if it was heard. */
   nodeName(peerId: string): string | undefined {
-    return this.#nodes.get(peerId)
+    if (peerId === this.#parts.signer.peerId && this.#called !== undefined) return this.#called
+    return this.#nodes.get(peerId)?.called
   }
 
   /** Origins that a node text means: a PeerId, or every node of that human name. */
   originsCalled(node: string): string[] {
-    const named = [...this.#nodes].filter(([, name]) => name === node).map(([peerId]) => peerId)
+    const named = [this.#parts.signer.peerId, ...this.#nodes.keys()].filter(peerId => this.nodeName(peerId) === node)
     return [...new Set([node, ...named])]
   }
 
-  /** Versions of the name that `path` is or lies in, one an origin, after asking the connected peers. NOT_SYNCED if none answers. */
+  nodes(): Iterable<NodeRecord> {
+    return this.#nodes.values()
+  }
+
+  /** What this node is called from now on, before others have heard it. */
+  callSelf(name: string): void {
+    this.#called = name
+  }
+
+  /** Hears of each node that is new, was renamed or has moved. */
+  onNode(listener: (node: NodeRecord) => void): void {
+    this.#onNode.add(listener)
+  }
+
+  // --- names -------------------------------------------------------------------------------------------------------
+
+  /** Names that are known and not retired. */
+  get names(): number {
+    let names = 0
+    for (const head of this.#records.heads.values()) names += head.names
+    return names
+  }
+
+  /**
+   * Versions of the name that `path` is or lies in, one an origin. Where none is known, and this node has not caught up with
+   * any other yet, it waits for that; NOT_SYNCED when it does not come about.
+   */
   async resolve(path: string, signal?: AbortSignal): Promise<VersionRecord[]> {
-    const { asked, answered } = await this.#questions.resolve(path, signal)
     const known = await this.known(path)
-    if (known.length > 0 || asked === 0 || answered > 0) return known
+    if (known.length > 0 || this.isSynced) return known
+    const isSynced = await this.#reconciler.whenSynced(NOT_SYNCED_MS, signal)
+    const heard = await this.known(path)
+    if (heard.length > 0 || isSynced) return heard
     throw new PathmeshError(
       'NOT_SYNCED',
-      `${path} is not known here, and none of ${asked} connected nodes answered: try again, or see \`pathmesh peers\``
+      `${path} is not known here, and no other node was heard since this one started: try again, or see \`pathmesh peers\``
     )
   }
 
-  /** The same, without asking anybody. */
+  /** The same, without waiting. */
   async known(path: string): Promise<VersionRecord[]> {
     const found: VersionRecord[] = []
     for (const name of [path, ...namesAbove(path)]) {
-      for await (const { record } of this.#parts.records.named(name)) if (record.type === 'version') found.push(record)
+      for await (const { record } of this.#records.named(name)) if (record.type === 'version') found.push(record)
     }
     return found
   }
 
-  /** Versions of names that begin with `prefix`, in order, as they are known here: `refresh` asks the peers. */
+  /** The name that `path` is or lies in, where it was retired. */
+  async retired(path: string): Promise<string | undefined> {
+    for (const name of [path, ...namesAbove(path)])
+      for await (const { record } of this.#records.named(name)) if (record.type === 'retirement') return name
+    return undefined
+  }
+
+  /** Newest versions of names that begin with `prefix`, by name and origin. */
   async *list(prefix: string): AsyncGenerator<VersionRecord> {
-    for await (const { record } of this.#parts.records.list(prefix)) if (record.type === 'version') yield record
+    for await (const { record } of this.#records.list(prefix)) if (record.type === 'version') yield record
   }
 
-  /** Asks every connected peer for its names that begin with `prefix`. */
-  refresh(prefix: string, signal?: AbortSignal): Promise<void> {
-    return this.#questions.names(prefix, signal)
+  /** What became of a name at one origin, the latest first, as far as it is remembered here. */
+  async *history(name: string, origin: string): AsyncGenerator<NameRecord> {
+    const newest = await this.#records.get(name, origin)
+    if (newest !== undefined && isOfName(newest.record)) yield newest.record
+    for await (const { record } of this.#records.history(name, origin)) if (isOfName(record)) yield record
   }
 
-  /** Tells a peer who we are and hears who it is. */
-  async greet(peer: string): Promise<void> {
-    const hello = await this.#questions.hello(peer, this.#hello())
-    if (hello !== undefined) await this.#heardOf(peer, hello)
+  /** One version, remembered here, or by a connected peer: then it is asked, the origin first. */
+  async version(name: string, origin: string, seq: number, signal?: AbortSignal): Promise<VersionRecord | undefined> {
+    const found = (await this.#records.version(name, origin, seq))?.record
+    if (found?.seq === seq) return found.type === 'version' ? found : undefined
+    const peers = this.#parts.connected().toSorted((a, b) => Number(b === origin) - Number(a === origin))
+    for (const peer of peers.slice(0, HISTORIES_ASKED)) {
+      const told = await this.#askHistory(peer, name, origin, signal)
+      const record = told.find(({ record: old }) => old.name === name && old.seq === seq)?.record
+      if (record?.type === 'version') return record
+    }
+    return undefined
   }
 
-  handlers(): Record<string, Handler> {
-    const onHello = (peer: string, hello: Hello): Promise<void> => this.#heardOf(peer, hello)
-    return catalogueHandlers({ records: this.#parts.records, hello: this.#hello(), onHello })
+  /** Whether another version is known that claims the place of this one: the key of its origin is used twice. */
+  async isContested({ name, origin, seq }: NameRecord): Promise<boolean> {
+    const signed = await this.#records.version(name, origin, seq)
+    return signed !== undefined && (await this.#records.isContested(signed))
   }
 
-  #hello(): Hello {
-    return { name: this.#parts.nodeName, version: this.#parts.softwareVersion }
+  // --- works -------------------------------------------------------------------------------------------------------
+
+  /** Claims of all works, or of one, by work and origin. */
+  async *claims(work?: string): AsyncGenerator<ClaimRecord> {
+    const all = work === undefined ? this.#records.list('') : this.#records.named(work)
+    for await (const { record } of all) if (record.type === 'claim') yield record
   }
 
-  async #heardOf(peer: string, { name }: Hello): Promise<void> {
-    if (name === '' || Buffer.byteLength(name) > NODE_NAME_BYTES_MAX || this.#nodes.get(peer) === name) return
-    this.#nodes.set(peer, name)
-    await this.#parts.commit([this.#parts.nodes.put(peer, name)])
+  /** The claim that holds: that with the highest epoch; of two, that of the smaller origin. */
+  async holder(work: string): Promise<ClaimRecord | undefined> {
+    let holder: ClaimRecord | undefined
+    for await (const claim of this.claims(work)) if (holder === undefined || claim.epoch > holder.epoch) holder = claim
+    return holder
+  }
+
+  async #askHistory(peer: string, name: string, origin: string, signal?: AbortSignal): Promise<Signed[]> {
+    const { clock, caller, mesh, verify, log } = this.#parts
+    try {
+      return await withDeadline(clock, ASK_MS, `asking ${peer}`, signal, async until => {
+        const asking = await caller(peer)
+        const found: Signed[] = []
+        const options = { signal: until, maxBytes: RECORDS_ANSWER_BYTES_MAX }
+        for await (const { body } of asking.call('history', HistoryRequest.encode({ name, origin }), options))
+          for (const bytes of decodeRecords(body)) found.push(await openRecord(bytes, mesh, verify))
+        return found.filter(({ record }) => record.origin === origin)
+      })
+    } catch (error) {
+      signal?.throwIfAborted()
+      log.debug('a peer did not tell the history of a name', { peer, name, error })
+      return []
+    }
+  }
+
+  #heardOfNodes(records: readonly Signed['record'][]): void {
+    for (const record of records) {
+      if (record.type !== 'node') continue
+      this.#nodes.set(record.origin, record)
+      for (const listener of this.#onNode) listener(record)
+    }
   }
 }
+
+const isOfName = (record: Signed['record']): record is NameRecord =>
+  record.type === 'version' || record.type === 'retirement'

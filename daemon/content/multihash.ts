@@ -15,7 +15,8 @@ export const DAG_PB = 0x70
 /** Bytes of a digest of either hash function. */
 export const DIGEST_BYTES = 32
 
-const BLAKE3 = 0x1e
+/** Multihash code of BLAKE3-256. */
+export const BLAKE3 = 0x1e
 const SHA2_256 = 0x12
 
 /** The multihash code of a hash function. */

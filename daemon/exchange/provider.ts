@@ -31,6 +31,13 @@ export interface SentLeaf {
   readonly bytes: Uint8Array
 }
 
+/** How much of a root lies somewhere. */
+export interface Held {
+  readonly complete: boolean
+  /** Logical bytes of it; of an unfinished transfer, those verified. */
+  readonly bytes: number
+}
+
 export interface Provider {
   readonly peer: string
   /** Branches from these CIDs downwards, as many as one answer holds; those below are verified by `isWanted`. */
@@ -41,6 +48,8 @@ export interface Provider {
   leaves(file: CID, ranges: readonly LeafRange[], options?: WaitOptions): AsyncGenerator<SentLeaf>
   /** Which of these roots it holds, whole. */
   have(cids: readonly CID[], options?: WaitOptions): Promise<boolean[]>
+  /** How much of each of these roots it holds. */
+  held(cids: readonly CID[], options?: WaitOptions): Promise<Held[]>
   /** Tells it that a leaf was wrong; whether it withdrew the file. */
   wrong(file: CID, index: number, options?: WaitOptions): Promise<boolean>
 }

@@ -46,6 +46,8 @@ export interface Source {
   leaves(file: CID, ranges: readonly LeafRange[], signal: AbortSignal): AsyncIterable<SentLeaf>
   /** Whether this root lies here whole, and its logical bytes. */
   held(root: CID): Promise<{ readonly complete: boolean; readonly bytes: number }>
+  /** Hears what is being fetched from here: roots, and files inside them. */
+  onAsked(cids: readonly CID[]): void
   /** Hashes a leaf again; whether a file was withdrawn. */
   recheck(file: CID, index: number): Promise<boolean>
 }
@@ -72,6 +74,7 @@ export function exchangeHandlers(
   return {
     async *tree(body, { peer, signal }) {
       const cids = cidsOf(() => TreeRequest.decode(body, LIMITS).cids)
+      source.onAsked(cids.slice(0, 1))
       const budget = budgetOf(peer)
       await budget.take(TREE_ANSWER_BYTES, signal)
       try {
@@ -106,6 +109,7 @@ export function exchangeHandlers(
         throw new PathmeshError('INVALID_ARGUMENT', `a request is for 1 to ${LEAVES_REQUEST_MAX} leaves, not ${count}`)
       }
       // One is sent while the next is read.
+      source.onAsked([cidOf(file)])
       const budget = budgetOf(peer)
       await budget.take(2 * LEAF_BYTES, signal)
       try {

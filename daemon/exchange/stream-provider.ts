@@ -25,7 +25,7 @@ import {
   LEAF_BYTES,
   REQUEST_CIDS_MAX
 } from '../../proto/limits.ts'
-import type { LeafRange, Provider, SentLeaf, SmallBlock, TreeAnswer, WaitOptions } from './provider.ts'
+import type { Held, LeafRange, Provider, SentLeaf, SmallBlock, TreeAnswer, WaitOptions } from './provider.ts'
 
 export class StreamProvider implements Provider {
   readonly peer: string
@@ -82,13 +82,17 @@ export class StreamProvider implements Provider {
   }
 
   async have(cids: readonly CID[], options: WaitOptions = {}): Promise<boolean[]> {
+    return (await this.held(cids, options)).map(({ complete }) => complete)
+  }
+
+  async held(cids: readonly CID[], options: WaitOptions = {}): Promise<Held[]> {
     for await (const { body } of this.#caller.call('have', HaveRequest.encode({ cids: binary(cids) }), {
       ...options,
       maxBytes: FRAME_HEADER_BYTES_MAX
     })) {
       const { held } = this.#decode(() => HaveAnswer.decode(body, { limits: { held: REQUEST_CIDS_MAX } }))
-      const complete = new Set(held.filter(one => one.complete).map(one => this.#cid(one.cid).toString()))
-      return cids.map(cid => complete.has(cid.toString()))
+      const told = new Map(held.map(({ cid, complete, bytes }) => [this.#cid(cid).toString(), { complete, bytes }]))
+      return cids.map(cid => told.get(cid.toString()) ?? { complete: false, bytes: 0 })
     }
     throw this.#broken('no answer to a question')
   }

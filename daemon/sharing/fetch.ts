@@ -1,5 +1,6 @@
 // Getting content by reference: found here and checked, or fetched into the store; then left there on lease, or written to a
-// destination. Everything is fixed to one root before the first byte moves.
+// destination. Everything is fixed to one root before the first byte moves; where a name is followed and its version goes away
+// meanwhile, the newer one is got.
 
 import { basename as basenameOf, dirname, join, resolve as resolvePath } from 'node:path'
 import type { CID } from 'multiformats/cid'
@@ -8,29 +9,31 @@ import type { SessionStatus } from '../exchange/session-types.ts'
 import type { Transfers } from '../exchange/transfers.ts'
 import type { Clock } from '../clock.ts'
 import type { Holding } from '../store/holding-table.ts'
+import { named } from '../store/named.ts'
 import type { Store } from '../store/store.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import type { GetRequest, Got, Progress } from '../../proto/api.ts'
 import { checkLocal } from './check-local.ts'
 import type { Deliveries } from './deliver.ts'
 import { assertSeen } from './seen.ts'
-import type { Resolved } from './resolve.ts'
+import type { Resolved, Settled } from './resolve.ts'
 import { StoreDestination } from './store-destination.ts'
+import { type GoneParts, versionGone } from './version-gone.ts'
 
-export interface FetchParts {
-  readonly self: string
+export interface FetchParts extends GoneParts {
   readonly store: Store
   readonly hasher: Hasher
-  readonly transfers: Transfers<Holding>
-  readonly deliveries: Deliveries
+  readonly transfers: Pick<Transfers<Holding>, 'fetch'>
+  readonly deliveries: Pick<Deliveries, 'admit' | 'deliver'>
   readonly clock: Clock
-  resolve(
-    request: Pick<GetRequest, 'ref' | 'version' | 'providers' | 'stallMs'>,
-    signal: AbortSignal
-  ): Promise<Resolved>
-  /** Nodes that hold a root whole. */
-  holders(root: CID, signal: AbortSignal): Promise<readonly string[]>
+  /** Settles the version; moves no content. */
+  settle(request: GetRequest, signal: AbortSignal): Promise<Settled>
+  /** What lies at the path of a reference. */
+  find(settled: Settled, request: GetRequest, signal: AbortSignal): Promise<Resolved>
 }
+
+/** Versions of a name that are tried, each because the one before went away while it was fetched. */
+const VERSIONS_TRIED_MAX = 5
 
 export type OnProgress = (progress: Progress) => void
 
@@ -54,15 +57,57 @@ export async function getContent(
     await parts.deliveries.admit(request.to, { overwrite: request.overwrite ?? false, cwd: request.cwd })
   }
   onProgress(progressOf({ phase: 'resolving' }))
-  const resolved = await parts.resolve(request, signal)
+  let settled = await parts.settle(request, signal)
+  for (let tried = 1; ; tried++) {
+    try {
+      const got = await getVersion(settled, request, parts, signal, onProgress)
+      return { ...got, seconds: (parts.clock.monotonic() - started) / 1000 }
+    } catch (error) {
+      signal.throwIfAborted()
+      if (!hasCode(error, 'NO_PROVIDERS', 'TIMEOUT', 'SOURCE_CHANGED', 'VERSION_GONE')) throw error
+      const now = await parts.settle(request, signal)
+      if (now.isFixed || now.root.equals(settled.root) || tried === VERSIONS_TRIED_MAX)
+        throw (await versionGone(settled.root, now.newest, parts, signal)) ?? error
+      settled = now
+    }
+  }
+}
+
+async function getVersion(
+  settled: Settled,
+  request: GetRequest,
+  parts: FetchParts,
+  signal: AbortSignal,
+  onProgress: OnProgress
+): Promise<Omit<Got, 'seconds'>> {
+  const { store } = parts
+  const isHere = settled.newest === null || (await store.findHolding(settled.root)) !== undefined
+  const gone = isHere ? undefined : await versionGone(settled.root, settled.newest, parts, signal)
+  if (gone !== undefined) throw gone
+  const resolved = await parts.find(settled, request, signal)
+  // Nothing is removed while it is looked at, or a copy is being made of it.
+  const session = store.leases.openSession()
+  try {
+    for (const root of [resolved.entry.cid, resolved.root]) store.leases.take(root, session)
+    return await getResolved(resolved, request, parts, signal, onProgress)
+  } finally {
+    store.leases.closeSession(session)
+  }
+}
+
+async function getResolved(
+  resolved: Resolved,
+  request: GetRequest,
+  parts: FetchParts,
+  signal: AbortSignal,
+  onProgress: OnProgress
+): Promise<Omit<Got, 'seconds'>> {
   const { entry, record } = resolved
   if (entry.kind === 'symlink')
     throw new PathmeshError(
       'INVALID_ARGUMENT',
       `${request.ref} is a symbolic link to ${JSON.stringify(entry.target)}: get what it points to, or the directory it lies in`
     )
-
-  const basename = basenameOf(nameOf(resolved) ?? resolved.sub)
   let status: SessionStatus | undefined
   const { local, changed } = await findLocal(resolved, parts, signal)
   // Nobody else has what was shared here and changed: waiting would not bring it back.
@@ -77,11 +122,12 @@ export async function getContent(
     const copied = (n: number) => onProgress(progressOf({ phase: 'copying', bytes: (bytes += n), total: size }))
     const delivery = { root: entry.cid, kind: entry.kind, size, from: found.path, branches: parts.store.blocks }
     const options = { overwrite: request.overwrite ?? false, cwd: request.cwd, signal, onBytes: copied }
-    await leased(found.holding, parts.store, () => parts.deliveries.deliver(delivery, to, options))
+    await parts.deliveries.deliver(delivery, to, options)
   }
+  const basename = basenameOf(nameOf(resolved) ?? resolved.sub)
   return {
     event: 'done',
-    path: to ?? (await parts.store.named(found.holding, found.path, basename)),
+    path: to ?? (await named(found.holding, found.path, basename)),
     kind: entry.kind,
     cid: entry.cid.toString(),
     root: resolved.root.toString(),
@@ -91,7 +137,6 @@ export async function getContent(
     ...(record === null ? {} : { modified: record.time }),
     size,
     bytesFetched: status?.bytesFetched ?? 0,
-    seconds: (parts.clock.monotonic() - started) / 1000,
     lease: to === undefined ? await lease(found.holding, request.lease, parts.store) : null,
     providers: [...(status?.providers ?? [])]
   }
@@ -108,21 +153,29 @@ async function findLocal(
   const candidates: { root: CID; sub: string }[] = [{ root: entry.cid, sub: '' }]
   if (sub !== '') candidates.push({ root, sub })
   for (const candidate of candidates) {
-    const holding = await store.findHolding(candidate.root)
-    if (holding === undefined) continue
-    const path = candidate.sub === '' ? holding.path : join(holding.path, candidate.sub)
-    const size = entry.kind === 'file' ? entry.size : holding.size
-    if (holding.class === 'managed') return { local: { holding, path, size } }
-    try {
-      await checkLocal(path, entry.cid, store.blocks, hasher, { size, signal })
-      return { local: { holding, path, size } }
-    } catch (error) {
-      // Another node may still have what was shared.
-      if (!hasCode(error, 'SOURCE_CHANGED', 'DENIED')) throw error
-      changed = error
+    for (const holding of await reachable(candidate.root, store)) {
+      const path = candidate.sub === '' ? holding.path : join(holding.path, candidate.sub)
+      const size = entry.kind === 'file' ? entry.size : holding.size
+      if (holding.class === 'managed') return { local: { holding, path, size } }
+      try {
+        await checkLocal(path, entry.cid, store.blocks, hasher, { size, signal })
+        return { local: { holding, path, size } }
+      } catch (error) {
+        // Another holding or another node may still have what was shared.
+        if (!hasCode(error, 'SOURCE_CHANGED', 'DENIED')) throw error
+        changed = error
+      }
     }
   }
   return changed === undefined ? {} : { changed }
+}
+
+/** Holdings of a root that can be reached now: first those that nobody writes to. */
+async function reachable(root: CID, store: Store): Promise<Holding[]> {
+  const order = ['managed', 'kept', 'in-place']
+  const known = store.holdings.of(root).toSorted((a, b) => order.indexOf(a.class) - order.indexOf(b.class))
+  const found = await Promise.all(known.map(one => store.findHolding(root, holding => holding === one)))
+  return found.filter(holding => holding !== undefined)
 }
 
 async function isElsewhere({ entry, root }: Resolved, parts: FetchParts, signal: AbortSignal): Promise<boolean> {
@@ -159,17 +212,6 @@ async function fetchIt(
     { signal, onStatus }
   )
   return { holding: held, path: held.path, size: held.size }
-}
-
-/** Nothing is removed under a copy that is being made of it. */
-async function leased<T>({ root }: Holding, { leases }: Store, run: () => Promise<T>): Promise<T> {
-  const session = leases.openSession()
-  leases.take(root, session)
-  try {
-    return await run()
-  } finally {
-    leases.closeSession(session)
-  }
 }
 
 async function lease({ root }: Holding, session: string | undefined, { leases }: Store): Promise<string | null> {

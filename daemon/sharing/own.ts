@@ -1,72 +1,184 @@
 // Names of this node: sharing what lies on it, and ending that. The order is: indexed, then recorded together with the holding
 // that stands behind the record, then acknowledged. Refuses pathmesh's own folder.
 
-import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import type { Catalogue } from '../catalogue/catalogue.ts'
+import type { CID } from 'multiformats/cid'
 import type { VersionRecord } from '../catalogue/record.ts'
 import type { Hasher } from '../content/hasher.ts'
 import type { Write } from '../store/database.ts'
 import type { Holding } from '../store/holding-table.ts'
 import type { Store } from '../store/store.ts'
-import type { ShareDone, ShareRequest, Unshared } from '../../proto/api.ts'
+import type { Meta, ShareDone, ShareRequest, Unshared } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
+import { KEPT_VERSIONS } from '../../proto/limits.ts'
 import { checkName, defaultName, formatRef, parseRef } from '../../proto/ref.ts'
 import { type OnProgress, progressOf } from './fetch.ts'
-import { buildInPlace } from './publish.ts'
+import { type KeptVersion, keepVersion } from './keep.ts'
+import type { Retention } from './keep-retention.ts'
+import { urlOf, workOf } from './names.ts'
 import { OwnFolder, realpathOf } from './own-folder.ts'
+import { type BuildOptions, buildScanned, scanAll, topOf } from './publish.ts'
 import { assertSeen } from './seen.ts'
+
+/** A version that is being kept while it is made may be removed as often before that is given up. */
+const PUBLISH_ATTEMPTS = 5
+
+/** What of the catalogue is needed to publish. */
+export interface OwnCatalogue {
+  readonly own: {
+    publish<T>(version: OwnVersion, commit: (published: OwnPublished) => Promise<T>): Promise<T>
+    retire<T>(
+      name: string,
+      commit: (
+        retirement: { readonly seq: number },
+        retired: VersionRecord,
+        writes: readonly Write[],
+        released: readonly CID[]
+      ) => Promise<T>
+    ): Promise<T>
+    /** Own names that keep a root: by their newest version, or by one in the window before it. */
+    namesOf(root: CID): Promise<readonly string[]>
+  }
+  known(name: string): Promise<readonly VersionRecord[]>
+  originsCalled(node: string): readonly string[]
+}
+
+export interface OwnVersion {
+  readonly name: string
+  readonly root: CID
+  readonly kind: 'file' | 'directory'
+  readonly size: number
+  readonly meta: Meta | null
+  /** Versions of the name that keep their roots, the newest included. */
+  readonly keep: number
+}
+
+export interface OwnPublished {
+  readonly record: VersionRecord
+  readonly unchanged: boolean
+  readonly writes: readonly Write[]
+  /** Roots that no own name keeps any more. */
+  readonly released: readonly CID[]
+}
 
 export interface OwnParts {
   readonly self: string
   readonly nodeName: string
   readonly store: Store
   readonly hasher: Hasher
-  readonly catalogue: Catalogue<Write>
+  readonly catalogue: OwnCatalogue
+  readonly retention: Retention
 }
 
-/** Shares a local file or directory in place. When it resolves, a power cut loses nothing of it. */
-export async function shareInPlace(
+type Built = KeptVersion & { readonly isKept: boolean }
+
+/**
+ * Shares a local file or directory: as a version that is kept, in a work's folder and where keeping costs nothing; else where
+ * it lies. When it resolves, a power cut loses nothing of it.
+ */
+export async function share(
   request: ShareRequest,
   parts: OwnParts,
   signal: AbortSignal,
   onProgress: OnProgress
 ): Promise<Omit<ShareDone, 'copies'>> {
-  const { store, catalogue, hasher } = parts
   const { path, exclude, dereference } = request
   const guard = await OwnFolder.at(parts.store.data)
   guard.refuse(await realpathOf(path))
   const name = request.as?.replace(/\/$/, '') ?? defaultName(parts.nodeName, basename(path))
   checkName(name)
   if (request.seen !== undefined) await assertSeen(path, request.seen)
-  const holding = await buildInPlace(
-    path,
-    { store, hasher },
-    {
-      hash: request.hash ?? 'blake3',
-      exclude,
-      dereference,
-      signal,
-      admit: absolute => guard.refuse(absolute),
-      onProgress: progress => onProgress(progressOf(progress))
-    }
-  )
-  signal.throwIfAborted()
-  const { record, unchanged } = await catalogue.own.publish(
-    { name, root: holding.root, kind: holding.kind, size: holding.size, meta: request.meta ?? null },
-    async published => {
-      const { record } = published
-      const replaced = await outdated(holding, record.name, parts)
-      await store.database.commit([
-        ...published.writes,
-        store.holdings.put(holding),
-        ...replaced.map(other => store.holdings.delete(other))
-      ])
-      for (const other of replaced) store.holdings.forget(other)
-      store.holdings.remember(holding)
-      return published
-    }
-  )
+  const options = {
+    hash: request.hash ?? 'blake3',
+    exclude,
+    dereference,
+    signal,
+    admit: (absolute: string) => guard.refuse(absolute),
+    onProgress: (progress: Parameters<BuildOptions['onProgress']>[0]) => onProgress(progressOf(progress))
+  } as const
+  for (let attempt = 1; ; attempt++) {
+    const built = await build(request, parts, options)
+    const published = await publish(name, request, built, parts, signal)
+    if (published === undefined && attempt < PUBLISH_ATTEMPTS) continue
+    if (published === undefined)
+      throw new PathmeshError('IN_USE', `${path} was removed from what is kept while it was published: share it again`)
+    // Should it be read, it stays until its root goes.
+    const { replaces } = built.made ?? {}
+    if (replaces !== undefined && !parts.store.leases.isRead(replaces.root)) await parts.store.remove(replaces)
+    parts.retention.wake()
+    return describe(name, published, built, parts)
+  }
+}
+
+async function build({ path, keep, written }: ShareRequest, parts: OwnParts, options: BuildOptions): Promise<Built> {
+  const entries = await scanAll(path, options)
+  const mayCopy = keep === undefined ? await isInWork(topOf(entries).absolute, parts.store.data) : keep > 0
+  const kept =
+    keep === 0 ? undefined : await keepVersion(entries, parts, { ...options, mayCopy, written: new Set(written) })
+  if (kept !== undefined) return { ...kept, isKept: true }
+  return { holding: await buildScanned(entries, parts, options), isKept: false }
+}
+
+/** Whether a real path lies in the folder of a work. */
+async function isInWork(path: string, data: string): Promise<boolean> {
+  const works = join(await realpathOf(data), 'works')
+  return path.startsWith(`${works}/`) && path.slice(works.length + 1).includes('/')
+}
+
+/** Undefined where what was held is held no more. */
+async function publish(
+  name: string,
+  { meta, keep }: ShareRequest,
+  { holding, made, isKept }: Built,
+  parts: OwnParts,
+  signal: AbortSignal
+): Promise<OwnPublished | undefined> {
+  const { store, catalogue, retention } = parts
+  const version = {
+    name,
+    root: holding.root,
+    kind: holding.kind,
+    size: holding.size,
+    meta: meta ?? null,
+    keep: Math.max(1, keep ?? KEPT_VERSIONS)
+  }
+  const vanished = new PathmeshError('IN_USE', `${name} was removed from what is kept while it was published`)
+  try {
+    signal.throwIfAborted()
+    return await catalogue.own.publish(version, published =>
+      retention.exclusive(async () => {
+        const isNew = made !== undefined || !isKept
+        if (!isNew && !isHeld(holding, store)) throw vanished
+        const replaced = await outdated(holding, name, parts)
+        const writes = [
+          ...published.writes,
+          ...(isNew ? [store.holdings.put(holding)] : []),
+          ...(made?.writes ?? []),
+          ...retention.release(published.released),
+          ...replaced.map(other => store.holdings.delete(other))
+        ]
+        if (writes.length > 0) await store.database.commit(writes)
+        for (const other of replaced) store.holdings.forget(other)
+        if (isNew) store.holdings.remember(holding)
+        return published
+      })
+    )
+  } catch (error) {
+    if (error === vanished) return undefined
+    if (!isHeld(holding, store)) await made?.discard()
+    throw error
+  }
+}
+
+const isHeld = ({ root, path }: Holding, store: Store): boolean =>
+  store.holdings.of(root).some(holding => holding.path === path)
+
+async function describe(
+  name: string,
+  { record, unchanged }: OwnPublished,
+  { holding }: Built,
+  { store, catalogue }: OwnParts
+): Promise<Omit<ShareDone, 'copies'>> {
   return {
     event: 'done',
     url: urlOf(record, (await catalogue.known(name)).length === 1),
@@ -79,59 +191,47 @@ export async function shareInPlace(
     origin: record.origin,
     modified: record.time,
     meta: record.meta,
-    kept: false,
+    kept: store.holdings.of(holding.root).some(({ class: kind }) => kind !== 'in-place'),
     unchanged
   }
 }
 
 /**
- * What was held at the same place, and no other name stands for any more: there is something else by now. The same files may
- * be shared in other ways, less some or with another hash, and then each name keeps its own.
+ * What was held in place where this lies, and no other name stands for any more: there is something else by now. The same
+ * files may be shared in other ways, less some or with another hash, and then each name keeps its own.
  */
 async function outdated(holding: Holding, name: string, { store, catalogue }: OwnParts): Promise<Holding[]> {
-  const others = [...store.holdings.all()].filter(
-    other => other.class === 'in-place' && other.path === holding.path && !other.root.equals(holding.root)
-  )
-  if (others.length === 0) return []
-  const named = new Set<string>()
-  for await (const record of catalogue.own.list()) if (record.name !== name) named.add(record.root.toString())
-  return others.filter(other => !named.has(other.root.toString()))
+  const outdated: Holding[] = []
+  for (const other of store.holdings.at(holding.source ?? holding.path)) {
+    if (other.class !== 'in-place' || other.root.equals(holding.root)) continue
+    if ((await catalogue.own.namesOf(other.root)).every(own => own === name)) outdated.push(other)
+  }
+  return outdated
 }
 
-/** Retires an own name; its files are served no more unless another name shares them. They are not touched. */
+/**
+ * Retires an own name; its files are served no more unless another name shares them, and are not touched. Versions that were
+ * kept for it are removed as soon as nobody reads them.
+ */
 export async function unshare(text: string, parts: OwnParts): Promise<Unshared> {
   const ref = parseRef(text)
-  const { self, catalogue, store } = parts
+  const { self, catalogue, store, retention } = parts
   if (ref.type === 'content')
     throw new PathmeshError('INVALID_ARGUMENT', `${text} is content without a name: drop it instead`)
   const name = `${ref.work}/${ref.path}`
   if (ref.node !== undefined && !catalogue.originsCalled(ref.node).includes(self))
     throw new PathmeshError('NOT_ORIGIN', `${name} is published by ${ref.node}: unshare it there`)
-  return catalogue.own.retire(name, async (retirement, { root }, writes) => {
-    let shared = false
-    for await (const other of catalogue.own.list()) shared ||= other.name !== name && other.root.equals(root)
-    const holdings = shared ? [] : store.holdings.of(root).filter(holding => holding.class === 'in-place')
-    await store.database.commit([...writes, ...holdings.map(holding => store.holdings.delete(holding))])
-    for (const holding of holdings) store.holdings.forget(holding)
-    return { url: formatRef({ ...ref, directory: false }), seq: retirement.seq }
-  })
-}
-
-/** The folder of a work of this node, made if it is missing. */
-export async function makeWorkFolder(work: string, data: string): Promise<string> {
-  checkName(`${work}/x`)
-  if (work.includes('/'))
-    throw new PathmeshError('INVALID_ARGUMENT', `${JSON.stringify(work)} is no name of a work: it holds a slash`)
-  const folder = join(data, 'works', encodeURIComponent(work))
-  await mkdir(folder, { recursive: true })
-  return folder
-}
-
-export const workOf = (name: string): string => name.slice(0, name.indexOf('/'))
-
-/** The URL of a name; with its origin where several nodes have that name. */
-export function urlOf({ name, origin }: VersionRecord, isAlone: boolean): string {
-  const work = workOf(name)
-  const ref = { type: 'name', work, path: name.slice(work.length + 1), directory: false } as const
-  return formatRef(isAlone ? ref : { ...ref, node: origin })
+  const done = await catalogue.own.retire(name, (retirement, _, writes, released) =>
+    retention.exclusive(async () => {
+      const holdings = released
+        .flatMap(root => store.holdings.of(root))
+        .filter(({ class: kind }) => kind === 'in-place')
+      const gone = holdings.map(holding => store.holdings.delete(holding))
+      await store.database.commit([...writes, ...gone, ...retention.release(released)])
+      for (const holding of holdings) store.holdings.forget(holding)
+      return { url: formatRef({ ...ref, directory: false }), seq: retirement.seq }
+    })
+  )
+  retention.wake()
+  return done
 }

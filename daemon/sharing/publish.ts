@@ -1,16 +1,17 @@
 // Making a local file or directory into a root that is held in place: scanned, what is unchanged taken as known, the rest
-// hashed, branches and places indexed. Nothing is copied. Refuses content that changes while it is hashed.
+// hashed, branches and places indexed. Nothing is copied (keep.ts does that). Refuses content that changes while it is hashed.
 
 import { dirname, posix } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import { pipe } from 'it-pipe'
 import { buildDirectory, buildSymlink, type DirectoryEntry } from '../content/directory.ts'
 import { type Branch, buildFile } from '../content/file-dag.ts'
+import type { Fingerprint } from '../content/fingerprint.ts'
 import type { HashedFile, Hasher } from '../content/hasher.ts'
 import { hashCode, type HashName } from '../content/multihash.ts'
 import { scan, type ScannedEntry, type ScannedFile } from '../content/scan.ts'
 import type { Write } from '../store/database.ts'
-import type { FileFacts } from '../store/file-table.ts'
+import type { FileClass, FileFacts } from '../store/file-table.ts'
 import type { Holding } from '../store/holding-table.ts'
 import { digestsOf } from '../store/materialise.ts'
 import type { Store } from '../store/store.ts'
@@ -27,44 +28,74 @@ export interface BuildOptions {
 }
 
 export interface BuildProgress {
-  readonly phase: 'scanning' | 'hashing' | 'indexing'
+  readonly phase: 'scanning' | 'copying' | 'hashing' | 'indexing'
   readonly bytes: number
   readonly total: number | null
   readonly files: number
   readonly filesTotal: number | null
 }
 
+export interface BuildParts {
+  readonly store: Store
+  readonly hasher: Hasher
+}
+
 /** What a link to an entry states. */
-interface Linked {
+export interface Linked {
   readonly cid: CID
   readonly tsize: number
+  /** Of a file that is known since now: its number. */
+  readonly fileId?: number
+}
+
+/** A file to be hashed, and its path in the tree. */
+export interface HashableFile {
+  readonly path: string
+  readonly absolute: string
+  readonly fingerprint: Fingerprint
+  readonly executable: boolean
 }
 
 /**
  * The root of what lies at `path`, with everything written that is needed to serve it, except the holding itself. A later
  * failure leaves facts that are true and make the next attempt shorter.
  */
-export async function buildInPlace(
-  path: string,
-  parts: { store: Store; hasher: Hasher },
+export async function buildInPlace(path: string, parts: BuildParts, options: BuildOptions): Promise<Holding> {
+  return buildScanned(await scanAll(path, options), parts, options)
+}
+
+/** The same of what was scanned already. */
+export async function buildScanned(
+  entries: readonly ScannedEntry[],
+  parts: BuildParts,
   options: BuildOptions
 ): Promise<Holding> {
-  const entries = await scanAll(path, options)
   const files = entries.filter(entry => entry.kind === 'file')
-  const size = files.reduce((sum, file) => sum + Number(file.fingerprint.size), 0)
   const links = new Map<string, Linked>()
   const { store } = parts
-
   await store.database.commitInParts(knownFiles(files, links, store, options.hash))
   const unknown = files.filter(file => !links.has(file.path))
-  const total = unknown.reduce((sum, file) => sum + Number(file.fingerprint.size), 0)
+  await hashFiles(unknown, 'in-place', links, parts, options)
+  await store.database.commitInParts(directoryWrites(entries, links, store, options.hash))
+  return holdingOf(entries, links, { class: 'in-place', path: topOf(entries).absolute })
+}
+
+/** Hashes files where they lie, makes them known, and puts their links into `links`. */
+export async function hashFiles(
+  files: readonly HashableFile[],
+  kind: FileClass,
+  links: Map<string, Linked>,
+  { store, hasher }: BuildParts,
+  options: BuildOptions
+): Promise<void> {
+  const total = files.reduce((sum, file) => sum + Number(file.fingerprint.size), 0)
   let [bytes, done] = [0, 0]
-  const report = () => options.onProgress({ phase: 'hashing', bytes, total, files: done, filesTotal: unknown.length })
+  const report = () => options.onProgress({ phase: 'hashing', bytes, total, files: done, filesTotal: files.length })
   report()
   await pipe(
-    unknown,
+    files,
     source =>
-      parts.hasher.hashFiles(source, {
+      hasher.hashFiles(source, {
         hash: options.hash,
         signal: options.signal,
         onProgress: n => ((bytes += n), report())
@@ -72,29 +103,36 @@ export async function buildInPlace(
     async function* (hashed) {
       for await (const file of hashed) {
         done++
-        yield* fileWrites(file, links, store, options.hash)
+        yield* fileWrites(file, kind, links, store, options.hash)
       }
     },
     writes => store.database.commitInParts(writes)
   )
 
   options.signal.throwIfAborted()
-  options.onProgress({ phase: 'indexing', bytes, total, files: done, filesTotal: unknown.length })
-  await store.database.commitInParts(directoryWrites(entries, links, store, options.hash))
-  const root = links.get('')
-  const top = entries[0]
-  if (root === undefined || top === undefined) throw new TypeError(`${path} has no root`)
-  return {
-    root: root.cid,
-    kind: top.kind === 'directory' ? 'directory' : 'file',
-    size,
-    entries: entries.length,
-    class: 'in-place',
-    path: top.absolute
-  }
+  options.onProgress({ phase: 'indexing', bytes, total, files: done, filesTotal: files.length })
 }
 
-async function scanAll(path: string, options: BuildOptions): Promise<ScannedEntry[]> {
+/** The holding of scanned entries all of which have their links. */
+export function holdingOf(
+  entries: readonly ScannedEntry[],
+  links: ReadonlyMap<string, Linked>,
+  where: Pick<Holding, 'class' | 'path' | 'source'>
+): Holding {
+  const root = links.get('')
+  if (root === undefined) throw new TypeError(`${where.path} has no root`)
+  const size = entries.reduce((sum, entry) => sum + (entry.kind === 'file' ? Number(entry.fingerprint.size) : 0), 0)
+  const kind = topOf(entries).kind === 'directory' ? 'directory' : 'file'
+  return { root: root.cid, kind, size, entries: entries.length, ...where }
+}
+
+export function topOf(entries: readonly ScannedEntry[]): ScannedEntry {
+  const [top] = entries
+  if (top === undefined) throw new TypeError('nothing was scanned')
+  return top
+}
+
+export async function scanAll(path: string, options: BuildOptions): Promise<ScannedEntry[]> {
   const entries: ScannedEntry[] = []
   for await (const entry of scan(path, options)) {
     options.admit?.(entry.absolute)
@@ -137,14 +175,14 @@ async function* knownFiles(
 }
 
 function* fileWrites(
-  { file, leaves: digests, wrapped, fingerprint, stampedAt }: HashedFile<ScannedFile>,
+  { file, leaves: digests, wrapped, fingerprint, stampedAt }: HashedFile<HashableFile>,
+  kind: FileClass,
   links: Map<string, Linked>,
   store: Store,
   hash: HashName
 ): Generator<Write> {
   const { executable } = file
   const built = buildFile({ leaves: digests, size: Number(fingerprint.size), executable, hash, wrapped })
-  links.set(file.path, built)
   yield* branchWrites(built.branches, store)
   const facts: FileFacts = {
     path: file.absolute,
@@ -153,13 +191,14 @@ function* fileWrites(
     tsize: built.tsize,
     executable,
     stampedAt,
-    class: 'in-place'
+    class: kind
   }
-  yield* store.files.add(facts, digests, wrapped !== undefined)
+  const fileId = yield* store.files.add(facts, digests, wrapped !== undefined)
+  links.set(file.path, { cid: built.cid, tsize: built.tsize, fileId })
 }
 
 /** Directories from the deepest to the root, so that each finds the links of what it holds. */
-function* directoryWrites(
+export function* directoryWrites(
   entries: readonly ScannedEntry[],
   links: Map<string, Linked>,
   store: Store,

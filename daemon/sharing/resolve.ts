@@ -2,7 +2,7 @@
 // several nodes publish is AMBIGUOUS_WORK, a version that is not the known one is said to be gone or not yet known.
 
 import type { CID } from 'multiformats/cid'
-import type { VersionRecord } from '../catalogue/record.ts'
+import type { NameRecord, VersionRecord } from '../catalogue/record.ts'
 import { RAW } from '../content/multihash.ts'
 import { parseCid } from '../content/verify.ts'
 import { resolvePath, type TreeEntry } from '../content/walk.ts'
@@ -10,9 +10,18 @@ import type { Branches } from '../content/branches.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { type ContentRef, formatRef, type NameRef, parseRef } from '../../proto/ref.ts'
 
-/** The names that this node can find out about. */
+/** The names that this node knows. */
 export interface Names {
+  /** Newest versions of the name that `path` is or lies in. */
   resolve(path: string, signal?: AbortSignal): Promise<VersionRecord[]>
+  /** The name that `path` is or lies in, where it was retired. */
+  retired(path: string): Promise<string | undefined>
+  /** What became of a name, the latest first, as far as it is remembered here. */
+  history(name: string, origin: string): AsyncIterable<NameRecord>
+  /** An earlier version, remembered here or by somebody else. */
+  version(name: string, origin: string, seq: number, signal?: AbortSignal): Promise<VersionRecord | undefined>
+  /** The claim that makes a node the home of a work. */
+  holder(work: string): Promise<{ readonly origin: string } | undefined>
   originsCalled(node: string): string[]
   nodeName(peerId: string): string | undefined
 }
@@ -25,8 +34,12 @@ export interface TreeReader extends Branches {
 /** A reference with its version settled. */
 export interface Settled {
   readonly ref: NameRef | ContentRef
-  /** Of a name; null for content alone. */
+  /** The version that is meant; null for content alone, and where nobody remembers of which version a root is. */
   readonly record: VersionRecord | null
+  /** The newest version of its name, if it has one. */
+  readonly newest: VersionRecord | null
+  /** Whether it names a version; else it follows its name. */
+  readonly isFixed: boolean
   readonly root: CID
   /** Path inside `root`, '' for the root itself. */
   readonly sub: string
@@ -46,7 +59,7 @@ export interface ResolveParts {
   readonly peers: () => number
 }
 
-/** Fixes the version. NOT_FOUND, AMBIGUOUS_WORK, VERSION_GONE, INVALID_ARGUMENT. */
+/** Fixes the version. NOT_FOUND, NOT_SYNCED, AMBIGUOUS_WORK, VERSION_GONE, INVALID_ARGUMENT. */
 export async function settle(
   text: string,
   version: string | undefined,
@@ -56,23 +69,57 @@ export async function settle(
   const ref = parseRef(text, {
     version: version === undefined ? undefined : /^[1-9][0-9]*$/.test(version) ? Number(version) : version
   })
-  if (ref.type === 'content')
-    return { ref, record: null, root: parseCid(ref.cid), sub: ref.path, rootSize: undefined, hints: [] }
+  if (ref.type === 'content') return { ...bare(ref, ref.cid, ref.path), isFixed: true }
   const path = `${ref.work}/${ref.path}`
-  const record = pick(ref, await parts.names.resolve(path, signal), parts)
-  const sub = path.slice(record.name.length + 1)
-  const base = { ref, record, sub, hints: [record.origin] }
+  const records = await parts.names.resolve(path, signal)
   const { version: wanted } = ref
-  if (wanted === undefined || wanted === record.seq || wanted === record.root.toString())
-    return { ...base, root: record.root, rootSize: record.kind === 'file' ? record.size : undefined }
-  if (typeof wanted === 'string') return { ...base, record: null, root: parseCid(wanted), rootSize: undefined }
-  const newest = `the newest is ${record.seq} (${record.root.toString()})`
-  if (wanted < record.seq)
-    throw new PathmeshError('VERSION_GONE', `version ${wanted} of ${record.name} is not kept: ${newest}`, {
-      details: { newest: record.seq, cid: record.root.toString() }
+  if (typeof wanted === 'string' && !records.some(record => isFrom(record, ref, parts))) {
+    // The name is gone or was never heard of, and the content may still be had.
+    const name = (await parts.names.retired(path)) ?? path
+    return { ...bare(ref, wanted, path.slice(name.length + 1)), isFixed: true }
+  }
+  const newest = await pick(ref, records, parts)
+  const record = wanted === undefined ? newest : await versionOf(newest, wanted, parts.names, signal)
+  const root = record?.root ?? parseCid(String(wanted))
+  return {
+    ref,
+    record: record ?? null,
+    newest,
+    isFixed: wanted !== undefined,
+    root,
+    sub: path.slice(newest.name.length + 1),
+    rootSize: record?.kind === 'file' ? record.size : undefined,
+    hints: [...new Set([newest.origin, ...(record?.of == null ? [] : [record.of.origin])])]
+  }
+}
+
+function bare(ref: NameRef | ContentRef, cid: string, sub: string): Omit<Settled, 'isFixed'> {
+  return { ref, record: null, newest: null, root: parseCid(cid), sub, rootSize: undefined, hints: [] }
+}
+
+/** The version of a name that is wanted: by its number; or by its root, where somebody here remembers it. */
+async function versionOf(
+  newest: VersionRecord,
+  wanted: number | string,
+  names: Names,
+  signal?: AbortSignal
+): Promise<VersionRecord | undefined> {
+  const { name, origin, seq, root } = newest
+  if (wanted === seq || wanted === root.toString()) return newest
+  if (typeof wanted === 'string') {
+    for await (const old of names.history(name, origin))
+      if (old.type === 'version' && old.root.toString() === wanted) return old
+    return undefined
+  }
+  const found = wanted < seq ? await names.version(name, origin, wanted, signal) : undefined
+  if (found !== undefined) return found
+  const latest = `the newest is ${seq} (${root.toString()})`
+  if (wanted > seq)
+    throw new PathmeshError('NOT_FOUND', `version ${wanted} of ${name} is not known: ${latest}`, {
+      details: { newest: seq }
     })
-  throw new PathmeshError('NOT_FOUND', `version ${wanted} of ${record.name} is not known: ${newest}`, {
-    details: { newest: record.seq }
+  throw new PathmeshError('VERSION_GONE', `nobody remembers version ${wanted} of ${name}: ${latest}`, {
+    details: { newest: seq, cid: root.toString() }
   })
 }
 
@@ -88,12 +135,20 @@ export async function find(settled: Settled, reader: TreeReader, signal?: AbortS
   )
 }
 
-function pick(ref: NameRef, records: readonly VersionRecord[], { names, self, peers }: ResolveParts): VersionRecord {
-  const origins = ref.node === undefined ? undefined : names.originsCalled(ref.node)
-  const matching = records.filter(record => origins === undefined || origins.includes(record.origin))
+function isFrom(record: VersionRecord, { node }: NameRef, { names }: ResolveParts): boolean {
+  return node === undefined || names.originsCalled(node).includes(record.origin)
+}
+
+/** The one origin that has the name; of several, the home of the work. */
+async function pick(ref: NameRef, records: readonly VersionRecord[], parts: ResolveParts): Promise<VersionRecord> {
+  const { names, self, peers } = parts
+  const matching = records.filter(record => isFrom(record, ref, parts))
   const [first, ...others] = matching
   if (first === undefined) throw new PathmeshError('NOT_FOUND', notFound(ref, records, peers()))
   if (others.length === 0) return first
+  const holder = ref.node === undefined ? await names.holder(ref.work) : undefined
+  const home = matching.find(({ origin }) => origin === holder?.origin)
+  if (home !== undefined) return home
   const list = matching.map(
     ({ name, origin }) =>
       `${name.split('/')[0]}@${origin === self ? 'this node, ' : ''}${names.nodeName(origin) ?? origin}`
@@ -110,5 +165,5 @@ function notFound(ref: NameRef, records: readonly VersionRecord[], peers: number
   const [other] = records
   if (other !== undefined) return `${ref.node} does not publish ${name}, but ${other.origin} does`
   if (peers === 0) return `${name} is not known here, and no other node is connected: see \`pathmesh peers\``
-  return `${name} is not known here, nor to the ${peers === 1 ? 'node' : `${peers} nodes`} that could be asked: see \`pathmesh ls\``
+  return `nobody in this mesh publishes ${name}: see \`pathmesh ls\``
 }

@@ -3,37 +3,54 @@
 
 import type { CID } from 'multiformats/cid'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import type { VersionRecord } from '../catalogue/record.ts'
 import type { Hasher } from '../content/hasher.ts'
 import { parseCid } from '../content/verify.ts'
 import type { Clock } from '../clock.ts'
-import { withDeadline } from '../deadline.ts'
 import type { Peers } from '../exchange/sources.ts'
 import { RemoteReader } from '../exchange/remote-reader.ts'
 import type { Transfers } from '../exchange/transfers.ts'
+import type { Log } from '../log.ts'
 import type { Write } from '../store/database.ts'
 import type { Holding } from '../store/holding-table.ts'
 import type { Store } from '../store/store.ts'
 import type {
+  AliasRequest,
+  Change,
+  Dropped,
   Entry,
+  FolderEvent,
   GetRequest,
   Got,
   Name,
+  NamesQuery,
+  ProviderLine,
   ShareDone,
+  Shared,
   ShareRequest,
+  ShareWatchRequest,
   Stat,
   Unshared,
+  WatchEvent,
+  WatchQuery,
   WorkFolder,
-  Dropped
+  WorkLine,
+  WorkRequest
 } from '../../proto/api.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
-import { ASK_MS } from '../../proto/limits.ts'
 import { formatRef } from '../../proto/ref.ts'
+import { aliasVersion } from './alias.ts'
 import type { Deliveries } from './deliver.ts'
+import { dropCopy } from './drop.ts'
 import { getContent, type OnProgress } from './fetch.ts'
-import { makeWorkFolder, shareInPlace, unshare, urlOf, workOf } from './own.ts'
+import { holdersOf, providersOf } from './holders.ts'
+import type { Retention } from './keep-retention.ts'
+import { aliasOf, historyOf, listNames, watchNames } from './names.ts'
+import { share, unshare } from './own.ts'
 import { entriesOf, rangeOf } from './read.ts'
-import { find, type Names, type Resolved, type ResolveParts, settle, type TreeReader } from './resolve.ts'
+import { find, type Resolved, type ResolveParts, type Settled, settle, type TreeReader } from './resolve.ts'
+import { untilPublished } from './wait.ts'
+import { watchShared } from './share-watch.ts'
+import { listWorks, openWork, type WorksParts } from './works.ts'
 
 export interface SharingParts {
   readonly self: string
@@ -43,8 +60,10 @@ export interface SharingParts {
   readonly catalogue: Catalogue<Write>
   readonly transfers: Transfers<Holding>
   readonly deliveries: Deliveries
+  readonly retention: Retention
   readonly peers: Peers
   readonly clock: Clock
+  readonly log: Log
 }
 
 export interface RefRequest {
@@ -70,106 +89,94 @@ export class Sharing {
 
   // --- own names ---------------------------------------------------------------------------------------------------
 
-  /** Shares a local file or directory in place. When it resolves, a power cut loses nothing of it. */
+  /** Shares a local file or directory. When it resolves, a power cut loses nothing of it, and connected nodes know it. */
   async share(request: ShareRequest, signal: AbortSignal, onProgress: OnProgress): Promise<ShareDone> {
-    const published = await shareInPlace(request, this.#parts, signal, onProgress)
+    const published = await share(request, this.#parts, signal, onProgress)
+    await this.#parts.catalogue.announced()
     return { ...published, copies: (await this.#holders(parseCid(published.cid), signal)).length }
   }
 
+  /** Publishes what changes as it settles, until the signal is aborted. */
+  shareWatch(request: ShareWatchRequest, signal: AbortSignal): AsyncGenerator<FolderEvent> {
+    const parts = {
+      ...this.#parts,
+      share: (one: ShareRequest, until: AbortSignal, onProgress: OnProgress) => this.share(one, until, onProgress),
+      unshare: (name: string) => this.unshare(name)
+    }
+    return watchShared(request, parts, signal)
+  }
+
+  /** Another own name for a version of anybody; no bytes move. */
+  async alias(request: AliasRequest, signal: AbortSignal): Promise<Shared> {
+    const { ref, version } = request
+    const resolved = await this.#find({ ref, version }, signal)
+    const alias = await aliasVersion(request, resolved, this.#reader(resolved, { ref }, signal), this.#parts, signal)
+    await this.#parts.catalogue.announced()
+    return { ...alias, copies: (await this.#holders(resolved.entry.cid, signal)).length }
+  }
+
   /** Retires an own name; its files are served no more unless another name shares them. They are not touched. */
-  unshare(text: string): Promise<Unshared> {
-    return unshare(text, this.#parts)
+  async unshare(text: string): Promise<Unshared> {
+    const unshared = await unshare(text, this.#parts)
+    await this.#parts.catalogue.announced()
+    return unshared
   }
 
   /** Removes the local copy of fetched content, or what a transfer has written so far. Files shared in place are not touched. */
   async drop(request: RefRequest, signal: AbortSignal): Promise<Dropped> {
-    const { store, transfers } = this.#parts
-    const { entry, root } = await this.#find(request, signal)
-    const { cid } = entry
-    if (transfers.isRunning(cid.toString())) {
-      throw new PathmeshError('IN_USE', `${request.ref} is being fetched: cancel that first`)
-    }
-    for (const holding of store.holdings.of(cid)) {
-      if (holding.class !== 'managed') continue
-      await store.remove(holding)
-      return { roots: 1, files: holding.entries, bytes: holding.size }
-    }
-    const bytes = await store.discardPartial(cid)
-    if (bytes !== undefined) return { roots: 1, files: 0, bytes }
-    if (store.holdings.of(cid).length > 0) {
-      const why = 'is shared from where it lies, and is not a copy: unshare it instead'
-      throw new PathmeshError('INVALID_ARGUMENT', `${request.ref} ${why}`)
-    }
-    if (!root.equals(cid) && store.holdings.of(root).length > 0) {
-      throw new PathmeshError(
-        'INVALID_ARGUMENT',
-        `${request.ref} is a part of what is here, and goes with the whole of it: drop that`
-      )
-    }
-    return { roots: 0, files: 0, bytes: 0 }
+    return dropCopy(request.ref, await this.#find(request, signal), this.#parts)
   }
 
-  /** The folder of a work of this node, made if it is missing. */
-  async workFolder(work: string): Promise<WorkFolder> {
-    const { store, self } = this.#parts
-    return { work, origin: self, folder: await makeWorkFolder(work, store.data) }
+  /** Makes this node the home of a work, and its folder. */
+  openWork(request: WorkRequest): Promise<WorkFolder> {
+    return openWork(request, this.#works())
   }
 
-  // --- anybody's content -------------------------------------------------------------------------------------------
+  // --- what there is -----------------------------------------------------------------------------------------------
 
-  get(request: GetRequest, signal: AbortSignal, onProgress: OnProgress): Promise<Got> {
-    return getContent(
-      request,
-      {
-        ...this.#parts,
-        resolve: (asked, until) => this.#find(asked, until),
-        holders: (root, until) => this.#holders(root, until)
-      },
-      signal,
-      onProgress
-    )
+  names(query: NamesQuery, signal: AbortSignal): AsyncGenerator<Name> {
+    return listNames(query, this.#parts, signal)
   }
 
-  /** Names that begin with `prefix`, of this node and of those connected, in order. */
-  async *names(prefix: string, signal: AbortSignal): AsyncGenerator<Name> {
-    const { catalogue, store } = this.#parts
-    await catalogue.refresh(prefix, signal)
-    for await (const { record, isAlone } of withNeighbours(catalogue.list(prefix))) {
-      signal.throwIfAborted()
-      const work = workOf(record.name)
-      const { kind, size, seq, origin, time } = record
-      yield {
-        url: urlOf(record, isAlone),
-        work,
-        path: record.name.slice(work.length + 1),
-        kind,
-        cid: record.root.toString(),
-        size,
-        seq,
-        origin,
-        modified: time,
-        local: store.holdings.of(record.root).length > 0
-      }
-    }
+  /** What became of the name that a reference is of, or lies in. */
+  async *history(request: RefRequest, signal: AbortSignal): AsyncGenerator<Change> {
+    const { newest } = await settle(request.ref, undefined, this.#naming(), signal)
+    if (newest === null)
+      throw new PathmeshError('INVALID_ARGUMENT', `${request.ref} is content without a name: it has no history`)
+    yield* historyOf(newest, this.#parts, signal)
+  }
+
+  watch(query: WatchQuery, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    return watchNames(query, this.#parts, signal)
+  }
+
+  works(signal: AbortSignal): AsyncGenerator<WorkLine> {
+    return listWorks(this.#works(), signal)
+  }
+
+  /** Connected nodes that hold what a reference means, whole or in part, this one first. */
+  async *providers(request: RefRequest, signal: AbortSignal): AsyncGenerator<ProviderLine> {
+    const { root } = await settle(request.ref, request.version, this.#naming(), signal)
+    for await (const { peerId, complete, bytes } of providersOf(root, this.#parts, signal))
+      yield { peerId, name: this.#parts.catalogue.nodeName(peerId) ?? null, complete, bytes }
   }
 
   async stat(request: RefRequest, signal: AbortSignal): Promise<Stat> {
     const { ref, record, root, sub, entry } = await this.#find(request, signal)
     const providers = await this.#holders(root, signal)
-    const local = (await this.#parts.store.findHolding(entry.cid)) ?? (await this.#parts.store.findHolding(root))
     const [work, path] = ref.type === 'name' ? [ref.work, ref.path] : ['', ref.path]
-    const size = sub === '' && record !== null ? record.size : entry.size
     return {
       url: formatRef(ref),
       work,
       path,
       kind: entry.kind,
       cid: entry.cid.toString(),
-      size,
+      size: sub === '' && record !== null ? record.size : entry.size,
       seq: record?.seq ?? null,
       origin: record?.origin ?? null,
+      aliasOf: aliasOf(record),
       modified: record?.time ?? 0,
-      local: local !== undefined,
+      local: await this.#isHere(root, entry.cid),
       root: root.toString(),
       sub,
       executable: entry.executable,
@@ -178,6 +185,42 @@ export class Sharing {
       copies: providers.length,
       providers
     }
+  }
+
+  /** Whether it is known, and, inside a directory, there; or whether it can be had here, or from a connected node. */
+  async exists(request: RefRequest, where: 'anywhere' | 'local' | 'remote', signal: AbortSignal): Promise<boolean> {
+    try {
+      const settled = await settle(request.ref, request.version, this.#naming(), signal)
+      if (where === 'local') {
+        const { root, entry } = await find(settled, this.#localReader(), signal)
+        return await this.#isHere(root, entry.cid)
+      }
+      if (where === 'remote') {
+        const { root } = await find(settled, this.#reader(settled, request, signal), signal)
+        return (await this.#holders(root, signal)).some(peer => peer !== this.#parts.self)
+      }
+      if (settled.sub !== '') await find(settled, this.#reader(settled, request, signal), signal)
+      return true
+    } catch (error) {
+      if (hasCode(error, 'NOT_FOUND', 'VERSION_GONE', 'NO_PROVIDERS')) return false
+      throw error
+    }
+  }
+
+  // --- anybody's content -------------------------------------------------------------------------------------------
+
+  get(request: GetRequest, signal: AbortSignal, onProgress: OnProgress): Promise<Got> {
+    const parts = {
+      ...this.#parts,
+      settle: (asked: GetRequest, until: AbortSignal) => settle(asked.ref, asked.version, this.#naming(), until),
+      find: (settled: Settled, asked: GetRequest, until: AbortSignal) =>
+        find(settled, this.#reader(settled, asked, until), until),
+      holders: (root: CID, until: AbortSignal) => this.#holders(root, until)
+    }
+    const run = (): Promise<Got> => getContent(request, parts, signal, onProgress)
+    return request.waitMs === undefined
+      ? run()
+      : untilPublished(request.ref, request.waitMs, run, this.#parts, signal, onProgress)
   }
 
   /** What a directory holds, by the bytes of names. */
@@ -201,29 +244,6 @@ export class Sharing {
     }
   }
 
-  /** Whether the content of a reference can be had: whole, here; or from a connected node; or either. */
-  async exists(request: RefRequest, where: 'anywhere' | 'local' | 'remote', signal: AbortSignal): Promise<boolean> {
-    const { store, self, catalogue } = this.#parts
-    try {
-      if (where === 'local') {
-        const { root, entry } = await find(
-          await settle(request.ref, request.version, { ...this.#naming(), names: asKnown(catalogue) }, signal),
-          localReader(store),
-          signal
-        )
-        return ((await store.findHolding(entry.cid)) ?? (await store.findHolding(root))) !== undefined
-      }
-      const { entry, root } = await this.#find(request, signal)
-      const isLocal =
-        where !== 'remote' && ((await store.findHolding(entry.cid)) ?? (await store.findHolding(root))) !== undefined
-      if (isLocal) return true
-      return (await this.#holders(root, signal)).some(peer => peer !== self)
-    } catch (error) {
-      if (hasCode(error, 'NOT_FOUND', 'VERSION_GONE', 'NO_PROVIDERS')) return false
-      throw error
-    }
-  }
-
   // --- in common ---------------------------------------------------------------------------------------------------
 
   async #find(request: RefRequest, signal: AbortSignal): Promise<Resolved> {
@@ -231,12 +251,27 @@ export class Sharing {
     return find(settled, this.#reader(settled, request, signal), signal)
   }
 
+  async #isHere(root: CID, cid: CID): Promise<boolean> {
+    const { store } = this.#parts
+    return ((await store.findHolding(cid)) ?? (await store.findHolding(root))) !== undefined
+  }
+
   #naming(): ResolveParts {
     const { catalogue, self, peers } = this.#parts
     return { names: catalogue, self, peers: () => peers.connected().length }
   }
 
-  #reader({ root, hints }: Pick<Resolved, 'root' | 'hints'>, request: RefRequest, signal: AbortSignal): RemoteReader {
+  #works(): WorksParts {
+    const { self, store, catalogue, peers } = this.#parts
+    return { self, data: store.data, catalogue, connected: () => peers.connected() }
+  }
+
+  #localReader(): TreeReader {
+    const block = (cid: CID) => this.#parts.store.reader.block(cid)
+    return { get: block, leafSize: async cid => (await block(cid))?.length ?? 0 }
+  }
+
+  #reader({ root, hints }: Pick<Settled, 'root' | 'hints'>, request: RefRequest, signal: AbortSignal): RemoteReader {
     const { store, peers, clock, self } = this.#parts
     const asked = [...(request.providers ?? []), ...hints].filter(peer => peer !== self)
     return new RemoteReader(
@@ -245,39 +280,9 @@ export class Sharing {
     )
   }
 
-  /** Nodes that hold a root whole, this one first. */
-  async #holders(root: CID, signal: AbortSignal): Promise<string[]> {
-    const { peers, store, self, clock } = this.#parts
-    const answers = await Promise.all(
-      peers.connected().map(async peer => {
-        try {
-          const [has] = await withDeadline(clock, ASK_MS, `asking ${peer}`, signal, async until =>
-            (await peers.provider(peer)).have([root], { signal: until })
-          )
-          return has === true ? [peer] : []
-        } catch {
-          // It does not answer: then nobody can say that it holds it.
-          signal.throwIfAborted()
-          return []
-        }
-      })
-    )
-    return [...((await store.findHolding(root)) === undefined ? [] : [self]), ...answers.flat()]
+  #holders(root: CID, signal: AbortSignal): Promise<string[]> {
+    return holdersOf(root, this.#parts, signal)
   }
-}
-
-/** Names as they are known, nobody being asked. */
-function asKnown(catalogue: Catalogue<Write>): Names {
-  return {
-    resolve: path => catalogue.known(path),
-    originsCalled: node => catalogue.originsCalled(node),
-    nodeName: peerId => catalogue.nodeName(peerId)
-  }
-}
-
-function localReader({ reader }: Store): TreeReader {
-  const block = (cid: CID) => reader.block(cid)
-  return { get: block, leafSize: async cid => (await block(cid))?.length ?? 0 }
 }
 
 /** What this node shares and nobody can send has changed here. */
@@ -290,17 +295,4 @@ async function* ownFault(isOwn: boolean, bytes: AsyncGenerator<Uint8Array>): Asy
       cause: error
     })
   }
-}
-
-/** Records in order of names, and whether no other origin has the same one: only then is the name enough to find it. */
-async function* withNeighbours(
-  records: AsyncIterable<VersionRecord>
-): AsyncGenerator<{ record: VersionRecord; isAlone: boolean }> {
-  let last: { record: VersionRecord; isShared: boolean } | undefined
-  for await (const record of records) {
-    const isShared: boolean = last?.record.name === record.name
-    if (last !== undefined) yield { record: last.record, isAlone: !last.isShared && !isShared }
-    last = { record, isShared }
-  }
-  if (last !== undefined) yield { record: last.record, isAlone: !last.isShared }
 }

@@ -1,21 +1,21 @@
 // Reads blocks from wherever they lie here. It refuses to hand out what a file no longer holds: a file whose size or time
 // of writing differs from what was hashed is hashed again leaf by leaf, and withdrawn at the first leaf that is wrong.
 
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
 import type { CID } from 'multiformats/cid'
 import { leafCount, leafRange, wrapLeaf } from '../content/file-dag.ts'
-import { fingerprintOf, sameContentStamp } from '../content/fingerprint.ts'
+import { sameContentStamp } from '../content/fingerprint.ts'
 import { leafAt } from '../content/leaves.ts'
 import { DAG_PB, hashNameOf, RAW } from '../content/multihash.ts'
 import { verify } from '../content/verify.ts'
-import { errno, hasCode, PathmeshError } from '../../proto/errors.ts'
+import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { FILES_IN_A_TASK, SMALL_ANSWER_BYTES } from '../../proto/limits.ts'
 import type { BranchTable } from './branch-table.ts'
 import type { Database } from './database.ts'
 import type { FilePool } from './file-pool.ts'
 import { toFingerprint } from './file-pool.ts'
 import type { FileFacts, FileTable, Place } from './file-table.ts'
+import { looksUnchanged, openToRead, readFully } from './read-file.ts'
 
 /** A range of leaf indexes: `from` up to, but not including, `to`. */
 export interface LeafRange {
@@ -46,6 +46,8 @@ export interface ReaderComponents {
   readonly pool: FilePool
   /** Whether a file at this path may be handed out. */
   readonly isHeld: (path: string) => boolean
+  /** Told of every file that is read for somebody. */
+  readonly onRead: (facts: FileFacts) => void
   /** Told when a file turns out to hold something else than what was published. */
   readonly onWithdrawn: (facts: FileFacts) => void
 }
@@ -101,6 +103,7 @@ export class ContentReader {
     let failure: PathmeshError | undefined
     for await (const place of this.#places(file)) {
       if (!place.facts.cid.equals(file) || place.index === 'wrapped') continue
+      this.#parts.onRead(place.facts)
       try {
         yield* this.#leavesOf(place, ranges, signal)
         return
@@ -135,6 +138,7 @@ export class ContentReader {
 
   async #readSmall(wanted: readonly WantedBlock[]): Promise<SmallBlock[]> {
     const found = wanted.flatMap(({ place }) => (place === undefined ? [] : [place]))
+    for (const { facts } of found) this.#parts.onRead(facts)
     const tasks = found.map(({ facts }) => ({ path: facts.path, size: Number(facts.fingerprint.size) }))
     const answer = await this.#parts.pool.read(tasks)
     const bytesOf = new Map<Place, Uint8Array>()
@@ -279,37 +283,5 @@ function* indexesOf(ranges: readonly LeafRange[], count: number, { cid }: FileFa
     if (from >= to || to > count)
       throw new PathmeshError('INVALID_ARGUMENT', `${cid.toString()} has ${count} leaves, not ${to}`)
     for (let index = from; index < to; index++) yield index
-  }
-}
-
-/** Whether the file has the size and time of writing that it had when it was hashed. */
-async function looksUnchanged(handle: FileHandle, facts: FileFacts): Promise<boolean> {
-  return sameContentStamp(facts.fingerprint, fingerprintOf(await handle.stat({ bigint: true })))
-}
-
-async function readFully(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<boolean> {
-  let at = 0
-  while (at < bytes.length) {
-    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, offset + at)
-    if (bytesRead === 0) {
-      // The file is shorter than it was; what was not read must not be what happened to be in memory.
-      bytes.fill(0, at)
-      return false
-    }
-    at += bytesRead
-  }
-  return true
-}
-
-/** Opens without ever waiting, as a FIFO in the place of the file would make it. NOT_FOUND if it cannot be reached now. */
-async function openToRead(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  } catch (error) {
-    const code = errno(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES' || code === 'ENXIO' || code === 'ESTALE') {
-      throw new PathmeshError('NOT_FOUND', `${path} cannot be read at the moment`, { cause: error })
-    }
-    throw error
   }
 }

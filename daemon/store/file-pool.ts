@@ -4,7 +4,7 @@ import { Piscina } from 'piscina'
 import type { Fingerprint } from '../content/fingerprint.ts'
 import { type PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { FILE_THREAD_IDLE_MS, FILE_THREADS, FILES_IN_A_TASK } from '../../proto/limits.ts'
-import type { CopyTask, Failure, Outcome, ReadAnswer, ReadTask, Stamp, WriteOrder } from './file-worker.ts'
+import type { CopyTask, Failure, LinkTask, Outcome, ReadAnswer, ReadTask, Stamp, WriteOrder } from './file-worker.ts'
 
 export class FilePool {
   readonly #pool = new Piscina({
@@ -31,6 +31,16 @@ export class FilePool {
   async copy(tasks: readonly CopyTask[]): Promise<void> {
     const outcomes: Outcome<null>[] = await this.#pool.run(tasks, { name: 'copy' })
     allOrThrow(outcomes, tasks, task => `copying to ${task.to}`)
+  }
+
+  /** Gives files another name; what is there then, in their order, undefined where a file cannot be linked. */
+  async link(tasks: readonly LinkTask[]): Promise<(Fingerprint | undefined)[]> {
+    const linked: (Fingerprint | undefined)[] = []
+    for (let at = 0; at < tasks.length; at += FILES_IN_A_TASK) {
+      const outcomes: Outcome<Stamp>[] = await this.#pool.run(tasks.slice(at, at + FILES_IN_A_TASK), { name: 'link' })
+      linked.push(...outcomes.map(outcome => (outcome.ok ? toFingerprint(outcome.value) : undefined)))
+    }
+    return linked
   }
 
   /** Fingerprints in the order of the paths. Rejects with the first failure. */

@@ -7,8 +7,11 @@ import { type Fingerprint, sameContentStamp, sameFile } from '../content/fingerp
 import type { Database, Table, Write } from './database.ts'
 import { del, put } from './database.ts'
 
-/** `in-place`: somebody else's file, served from where it lies. `managed`: ours, read-only, below `content/`. */
-export type FileClass = 'in-place' | 'managed'
+/**
+ * `in-place`: somebody else's file, served from where it lies. `managed`: fetched, read-only, below `content/`. `kept`: of an
+ * own version, below `kept/`; it may be a link to a file of somebody else's.
+ */
+export type FileClass = 'in-place' | 'managed' | 'kept'
 
 export interface FileFacts {
   readonly path: string
@@ -35,9 +38,11 @@ export interface Found {
   readonly stale: readonly Write[]
 }
 
+export type FingerprintRow = readonly [dev: string, ino: string, size: string, mtimeNs: string, ctimeNs: string]
+
 interface FileRow {
   readonly path: string
-  readonly fingerprint: readonly [dev: string, ino: string, size: string, mtimeNs: string, ctimeNs: string]
+  readonly fingerprint: FingerprintRow
   readonly cid: string
   readonly tsize: number
   readonly executable: boolean
@@ -102,8 +107,17 @@ export class FileTable {
     return { facts, stale }
   }
 
-  /** The writes that make a file known, with its leaves: concatenated 32-byte digests, of a multihash with this prefix. */
-  *add(facts: FileFacts, leaves: Uint8Array, wrapped: boolean): Generator<Write> {
+  /** Files by their numbers, undefined where one is not known any more. */
+  async facts(ids: readonly number[]): Promise<(FileFacts | undefined)[]> {
+    const rows = await this.#files.getMany(ids.map(idText))
+    return rows.map(row => (row === undefined ? undefined : fromRow(row)))
+  }
+
+  /**
+   * The writes that make a file known, with its leaves: concatenated 32-byte digests, of a multihash with this prefix. Returns
+   * the number of the file.
+   */
+  *add(facts: FileFacts, leaves: Uint8Array, wrapped: boolean): Generator<Write, number> {
     const id = this.#nextId++
     if (id >= this.#reserved) yield put(this.#counter, 'files', (this.#reserved = id + IDS_RESERVED))
     const key = idText(id)
@@ -116,13 +130,14 @@ export class FileTable {
     if (wrapped || leaves.length === 32) yield put(this.#single, facts.cid.multihash.bytes, key)
     if (wrapped || leaves.length > 32)
       yield put(this.#places, placeKey(facts.cid.multihash.bytes, id), indexBytes(wrapped ? WRAPPED : WHOLE))
-    if (wrapped) return
+    if (wrapped) return id
     for (let at = 0, index = 0; at < leaves.length; at += 32, index++) {
       const multihash = new Uint8Array(34)
       multihash.set(prefix)
       multihash.set(leaves.subarray(at, at + 32), 2)
       yield put(this.#places, placeKey(multihash, id), indexBytes(index))
     }
+    return id
   }
 
   /** For each block a file that is that block as a whole; undefined where only a search can tell. */
@@ -180,7 +195,8 @@ export class FileTable {
 
 const isSame = (facts: FileFacts, seen: Fingerprint): boolean => sameFile(facts.fingerprint, seen)
 
-function isSettled({ fingerprint, stampedAt }: FileFacts): boolean {
+/** Whether a change since it was stamped would show. */
+export function isSettled({ fingerprint, stampedAt }: Pick<FileFacts, 'fingerprint' | 'stampedAt'>): boolean {
   return (
     Number(fingerprint.mtimeNs / 1_000_000n) + SETTLED_MS < stampedAt &&
     Number(fingerprint.ctimeNs / 1_000_000n) + SETTLED_MS < stampedAt
@@ -208,21 +224,24 @@ function readIndex(value: Uint8Array): Place['index'] {
   return index === WHOLE ? 'whole' : index === WRAPPED ? 'wrapped' : index
 }
 
-function toRow({ fingerprint: f, cid, ...facts }: FileFacts): FileRow {
-  return {
-    ...facts,
-    cid: cid.toString(),
-    fingerprint: [String(f.dev), String(f.ino), String(f.size), String(f.mtimeNs), String(f.ctimeNs)]
-  }
+function toRow({ fingerprint, cid, ...facts }: FileFacts): FileRow {
+  return { ...facts, cid: cid.toString(), fingerprint: toFingerprintRow(fingerprint) }
 }
 
-function fromRow({ fingerprint: [dev, ino, size, mtimeNs, ctimeNs], cid, ...row }: FileRow): FileFacts {
-  const fingerprint = {
+function fromRow({ fingerprint, cid, ...row }: FileRow): FileFacts {
+  return { ...row, cid: CID.parse(cid), fingerprint: fromFingerprintRow(fingerprint) }
+}
+
+export function toFingerprintRow({ dev, ino, size, mtimeNs, ctimeNs }: Fingerprint): FingerprintRow {
+  return [String(dev), String(ino), String(size), String(mtimeNs), String(ctimeNs)]
+}
+
+export function fromFingerprintRow([dev, ino, size, mtimeNs, ctimeNs]: FingerprintRow): Fingerprint {
+  return {
     dev: BigInt(dev),
     ino: BigInt(ino),
     size: BigInt(size),
     mtimeNs: BigInt(mtimeNs),
     ctimeNs: BigInt(ctimeNs)
   }
-  return { ...row, cid: CID.parse(cid), fingerprint }
 }

@@ -9,6 +9,7 @@ import {
   copyFileSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   lstatSync,
   openSync,
   readSync,
@@ -106,6 +107,21 @@ export function copy(tasks: readonly CopyTask[]): Outcome<null>[] {
       copyFileSync(task.from, task.to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE)
       chmodSync(task.to, task.mode)
       return null
+    })
+  )
+}
+
+export interface LinkTask {
+  readonly from: string
+  readonly to: string
+}
+
+/** Gives files another name, and tells what is there then. */
+export function link(tasks: readonly LinkTask[]): Outcome<Stamp>[] {
+  return tasks.map(task =>
+    attempt(() => {
+      linkSync(task.from, task.to)
+      return stamp(lstatSync(task.to, { bigint: true }))
     })
   )
 }

@@ -16,6 +16,8 @@ export interface Holding {
   readonly class: FileClass
   /** The file or directory itself. */
   readonly path: string
+  /** Of a kept one: what it is a version of. */
+  readonly source?: string
 }
 
 interface HoldingRow extends Omit<Holding, 'root'> {
@@ -26,8 +28,8 @@ export class HoldingTable {
   readonly #holdings: Table<string, HoldingRow>
   /** Kept in memory as well: a row costs some 200 bytes, and every question of a peer asks here. */
   readonly #known = new Map<string, Map<string, Holding>>()
-  /** How many holdings lie at each path. */
-  readonly #paths = new Map<string, number>()
+  /** Those that lie at each path. */
+  readonly #paths = new Map<string, Set<Holding>>()
   #size = 0
 
   constructor(database: Database) {
@@ -43,6 +45,11 @@ export class HoldingTable {
     return [...(this.#known.get(root.toString())?.values() ?? [])]
   }
 
+  /** Holdings at one path: several where it is shared in several ways, or was overwritten. */
+  at(path: string): Holding[] {
+    return [...(this.#paths.get(path) ?? [])]
+  }
+
   *all(): Generator<Holding> {
     for (const holdings of this.#known.values()) yield* holdings.values()
   }
@@ -50,7 +57,7 @@ export class HoldingTable {
   /** Whether a file lies in something that is held: only then is it served. */
   covers(path: string): boolean {
     for (let at = path; ; at = dirname(at)) {
-      if ((this.#paths.get(at) ?? 0) > 0) return true
+      if (this.#paths.has(at)) return true
       if (at === dirname(at)) return false
     }
   }
@@ -75,11 +82,11 @@ export class HoldingTable {
   forget(holding: Holding): void {
     const root = holding.root.toString()
     const holdings = this.#known.get(root)
-    if (holdings?.delete(holding.path) === true) {
+    const known = holdings?.get(holding.path)
+    if (known !== undefined) {
       this.#size--
-      const left = (this.#paths.get(holding.path) ?? 1) - 1
-      if (left === 0) this.#paths.delete(holding.path)
-      else this.#paths.set(holding.path, left)
+      holdings?.delete(holding.path)
+      this.#leave(known)
     }
     if (holdings?.size === 0) this.#known.delete(root)
   }
@@ -87,12 +94,19 @@ export class HoldingTable {
   #remember(holding: Holding): void {
     const root = holding.root.toString()
     const holdings = this.#known.get(root) ?? new Map<string, Holding>()
-    if (!holdings.has(holding.path)) {
-      this.#size++
-      this.#paths.set(holding.path, (this.#paths.get(holding.path) ?? 0) + 1)
-    }
+    const before = holdings.get(holding.path)
+    if (before === undefined) this.#size++
+    else this.#leave(before)
+    const beside = this.#paths.get(holding.path) ?? new Set<Holding>()
+    this.#paths.set(holding.path, beside.add(holding))
     holdings.set(holding.path, holding)
     this.#known.set(root, holdings)
+  }
+
+  #leave(holding: Holding): void {
+    const beside = this.#paths.get(holding.path)
+    beside?.delete(holding)
+    if (beside?.size === 0) this.#paths.delete(holding.path)
   }
 }
 

@@ -4,8 +4,11 @@
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
-import { COMMAND_LEASE_MS } from '../../proto/limits.ts'
-import { type Database, put, type Table } from './database.ts'
+import { COMMAND_LEASE_MS, KEPT_SERVED_MS } from '../../proto/limits.ts'
+import { type Database, del, put, type Table } from './database.ts'
+
+/** Roots of which it is remembered that a peer asked for them: as many as nodes fetch within a minute. */
+const SERVED_ROOTS_MAX = 4_096
 
 interface Lease {
   readonly root: string
@@ -19,6 +22,8 @@ export class Leases {
   readonly #newId: () => string
   readonly #sessions = new Set<string>()
   readonly #leases = new Map<string, Lease>()
+  /** When a peer last asked for a root, the longest ago first. */
+  readonly #served = new Map<string, number>()
 
   constructor(database: Database, clock: Clock, random: Random) {
     this.#database = database
@@ -61,5 +66,30 @@ export class Leases {
     const text = root.toString()
     for (const lease of this.#leases.values()) if (lease.root === text) return true
     return false
+  }
+
+  /** Whether a connected program reads it, or a command was given it not long ago. */
+  async isLeased(root: CID): Promise<boolean> {
+    if (this.isRead(root)) return true
+    const until = await this.#until.get(root.toString())
+    if (until === undefined) return false
+    if (until > this.#clock.now()) return true
+    await this.#database.note([del(this.#until, root.toString())])
+    return false
+  }
+
+  /** A peer asked for it. */
+  served(root: CID): void {
+    const text = root.toString()
+    this.#served.delete(text)
+    this.#served.set(text, this.#clock.monotonic())
+    const [oldest] = this.#served.keys()
+    if (this.#served.size > SERVED_ROOTS_MAX && oldest !== undefined) this.#served.delete(oldest)
+  }
+
+  /** Whether a peer asked for it within KEPT_SERVED_MS. */
+  isServed(root: CID): boolean {
+    const at = this.#served.get(root.toString())
+    return at !== undefined && this.#clock.monotonic() - at < KEPT_SERVED_MS
   }
 }

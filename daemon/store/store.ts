@@ -4,11 +4,10 @@
 //   (nothing) ── startPartial ──> partial ── finish: sync, rename, index ──> held ── drop ──> trash ──> (nothing)
 //                                    └────────────── a start after a crash ──────┘ (moved back; `finish` is done again)
 
-import { chmod, link, mkdir, rename, stat, statfs, symlink } from 'node:fs/promises'
-import { basename as pathBasename, dirname, join } from 'node:path'
+import { chmod, mkdir, rename, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import type { Branches } from '../content/branches.ts'
-import { walkTree } from '../content/walk.ts'
 import type { Clock } from '../clock.ts'
 import type { Log } from '../log.ts'
 import type { Random } from '../random.ts'
@@ -17,21 +16,27 @@ import { DISK_RESERVE_BYTES } from '../../proto/limits.ts'
 import { bootId } from './boot.ts'
 import { BranchTable } from './branch-table.ts'
 import { ContentReader } from './content-reader.ts'
-import { Database, del, put, type Table, type Write } from './database.ts'
+import { type Copier, diskCopier } from './copy-file.ts'
+import { Database, del, put, type Table } from './database.ts'
 import { Disposal, makeWritable } from './disposal.ts'
 import { FilePool } from './file-pool.ts'
 import { FileTable } from './file-table.ts'
 import { type Holding, HoldingTable } from './holding-table.ts'
+import { KeptFolder } from './kept-folder.ts'
 import { Leases } from './leases.ts'
 import { Ledger } from './ledger.ts'
-import { digestsOf, materialise } from './materialise.ts'
+import { materialise } from './materialise.ts'
+import { safeBasename } from './named.ts'
 import { PartialTree } from './partial-tree.ts'
+import { Removals } from './removals.ts'
+import { SourceTable } from './source-table.ts'
 
 export interface StoreComponents {
   readonly data: string
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
+  readonly copier?: Copier
 }
 
 /** What a transfer knows when it begins to write. */
@@ -59,8 +64,11 @@ export class Store {
   readonly database: Database
   readonly branches: BranchTable
   readonly files: FileTable
+  readonly sources: SourceTable
   readonly holdings: HoldingTable
   readonly leases: Leases
+  /** Where versions of own content are kept. */
+  readonly kept: KeptFolder
   readonly reader: ContentReader
   readonly pool = new FilePool()
   /** Every branch that is here, wrapped leaves included. */
@@ -68,17 +76,15 @@ export class Store {
   readonly #disposal: Disposal
   readonly #partials: Table<string, PartialRow>
   readonly #ledgers: Table<Uint8Array, Uint8Array>
-  readonly #log: Log
-  /** Removals whose files are still being deleted. */
-  readonly #clearing = new Set<Promise<void>>()
+  readonly #removals: Removals
   readonly #boot = bootId()
 
-  private constructor(database: Database, { data, clock, random, log }: StoreComponents) {
+  private constructor(database: Database, { data, clock, random, log, copier = diskCopier }: StoreComponents) {
     this.data = data
     this.database = database
-    this.#log = log
     this.branches = new BranchTable(database)
     this.files = new FileTable(database)
+    this.sources = new SourceTable(database, this.files)
     this.holdings = new HoldingTable(database)
     this.leases = new Leases(database, clock, random)
     this.#disposal = new Disposal(database, data)
@@ -90,9 +96,17 @@ export class Store {
       files: this.files,
       pool: this.pool,
       isHeld: path => this.holdings.covers(path),
+      onRead: facts => {
+        if (facts.class === 'kept') this.kept.read(facts.path)
+      },
       onWithdrawn: facts =>
         log.warn('file withdrawn: it changed since it was shared', { path: facts.path, cid: facts.cid.toString() })
     })
+    const { branches, blocks, files, sources, holdings, leases } = this
+    const tables = { database, branches, blocks, files, sources, holdings, leases }
+    this.#removals = new Removals({ ...tables, disposal: this.#disposal, log })
+    const discard: Removals['discard'] = (folder, writes) => this.#removals.discard(folder, writes)
+    this.kept = new KeptFolder({ database, data, clock, random, copier, discard })
   }
 
   /** Opens the data folder and finishes or undoes what a crash interrupted. IN_USE if another daemon has it. */
@@ -108,21 +122,23 @@ export class Store {
     await store.files.open()
     await store.holdings.open()
     await store.#disposal.open()
+    await store.kept.open()
     await store.#recover()
     return store
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#clearing)
+    await this.#removals.settled()
     await this.pool.close()
     await this.database.close()
   }
 
   // --- what is here ------------------------------------------------------------------------------------------------
 
-  /** A holding of `root` that can be reached now; one whose path is missing is unavailable, not gone. */
-  async findHolding(root: CID): Promise<Holding | undefined> {
+  /** A holding of `root`, of those wanted, that can be reached now; one whose path is missing is unavailable, not gone. */
+  async findHolding(root: CID, isWanted: (holding: Holding) => boolean = () => true): Promise<Holding | undefined> {
     for (const holding of this.holdings.of(root)) {
+      if (!isWanted(holding)) continue
       const stats = await stat(holding.path).catch((error: unknown) => {
         const code = errno(error)
         if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return undefined
@@ -133,11 +149,18 @@ export class Store {
     return undefined
   }
 
+  /** Whether somebody needs it for now: a program, a command that was given its path, or a peer that fetches it. */
+  async isWanted({ root, class: kind, path }: Holding): Promise<boolean> {
+    return (
+      (await this.leases.isLeased(root)) || this.leases.isServed(root) || (kind === 'kept' && this.kept.isRead(path))
+    )
+  }
+
   async usage(): Promise<Usage> {
     let [inPlaceBytes, storedBytes, partialBytes] = [0, 0, 0]
     for (const holding of this.holdings.all()) {
-      if (holding.class === 'managed') storedBytes += holding.size
-      else inPlaceBytes += holding.size
+      if (holding.class === 'in-place') inPlaceBytes += holding.size
+      else storedBytes += holding.size
     }
     for await (const row of this.#partials.values()) partialBytes += row.bytes
     return { roots: this.holdings.size, inPlaceBytes, storedBytes, partialBytes, freeBytes: await this.freeBytes() }
@@ -206,23 +229,6 @@ export class Store {
     return holding
   }
 
-  /**
-   * The path of held content under this basename: the same bytes may have been fetched under another name, and loaders go by
-   * it. A file gets another link, a directory a symbolic one beside it; content that is in place keeps its own name.
-   */
-  async named(holding: Holding, path: string, basename: string): Promise<string> {
-    const own = safeBasename(basename, holding.root.toString())
-    if (holding.class !== 'managed' || path !== holding.path || own === pathBasename(path)) return path
-    const other = join(dirname(path), own)
-    try {
-      if (holding.kind === 'file') await link(path, other)
-      else await symlink(pathBasename(path), other)
-    } catch (error) {
-      if (errno(error) !== 'EEXIST') throw toPathmeshError(error, `naming ${other}`)
-    }
-    return other
-  }
-
   /** Bytes of a root that an unfinished transfer has written. */
   async partialBytes(root: CID): Promise<number> {
     return (await this.#partials.get(root.toString()))?.bytes ?? 0
@@ -241,60 +247,13 @@ export class Store {
   }
 
   /**
-   * Takes a root out: a managed one is deleted, an in-place one is served no more (its files are not touched). What was
+   * Takes a root out: a managed or kept one is deleted, an in-place one is served no more (its files are not touched). What was
    * known of its files stays known, so that sharing them again need not read them, but only what is held is served.
    * IN_USE while a connected program reads it.
    */
   async remove(holding: Holding): Promise<void> {
-    if (this.leases.isRead(holding.root))
-      throw new PathmeshError('IN_USE', `a program reads ${holding.path}: it is kept until that releases it`)
-    const writes = [this.holdings.delete(holding)]
-    if (holding.class === 'in-place') {
-      await this.database.commit(writes)
-      this.holdings.forget(holding)
-      return
-    }
-    // Asked now, while wrapped leaves can still be read.
-    const files = await this.#filesOf(holding)
-    const { nextId } = this.files
-    this.holdings.forget(holding)
-    const { done } = await this.#disposal.dispose(dirname(holding.path), writes).catch((error: unknown) => {
-      this.holdings.remember(holding)
-      throw error
-    })
-    const forgotten = this.database.commitInParts(this.#forgetRows(files, nextId))
-    const cleared = Promise.all([done, forgotten]).then(
-      () => undefined,
-      (error: unknown) => this.#log.error('removal is not finished', { path: holding.path, error })
-    )
-    this.#clearing.add(cleared)
-    void cleared.then(() => this.#clearing.delete(cleared))
-  }
-
-  async #filesOf(holding: Holding): Promise<{ path: string; cid: CID }[]> {
-    const files: { path: string; cid: CID }[] = []
-    try {
-      for await (const { kind, path, cid } of walkTree(holding.root, this.blocks, { size: holding.size })) {
-        if (kind === 'file') files.push({ path: path === '' ? holding.path : join(holding.path, path), cid })
-      }
-    } catch (error) {
-      // It is damaged, and removed all the same; rows of what cannot be listed stay, and are skipped.
-      this.#log.warn('what is removed is damaged', { path: holding.path, error })
-    }
-    return files
-  }
-
-  /** Rows of files that were known before `nextId`: the same root may be on its way here again. */
-  async *#forgetRows(files: readonly { path: string; cid: CID }[], nextId: number): AsyncGenerator<Write> {
-    for (const { path, cid } of files) {
-      for await (const place of this.files.places(cid)) {
-        if (place.facts.path !== path || place.fileId >= nextId) continue
-        yield* this.files.forget(
-          place,
-          place.index === 'wrapped' ? new Uint8Array(0) : await digestsOf(cid, this.branches)
-        )
-      }
-    }
+    await this.#removals.remove(holding)
+    if (holding.class === 'kept') this.kept.forget(holding.path)
   }
 
   /** A crash between the rename and the last row leaves content that nobody knows: it is partial again, and finished on demand. */
@@ -319,15 +278,4 @@ export class Store {
   #contentFolder(root: CID): string {
     return join(this.data, 'content', root.toString())
   }
-}
-
-/** A name that every file system takes; the root's own where the given one cannot be used. */
-function safeBasename(basename: string, root: string): string {
-  const usable =
-    basename !== '' &&
-    basename !== '.' &&
-    basename !== '..' &&
-    !/[/\0]/.test(basename) &&
-    Buffer.byteLength(basename) <= 255
-  return usable ? basename : root
 }

@@ -39,6 +39,14 @@ export class Members {
     this.#set({ peerId, addresses: mergeAddresses(known?.addresses ?? [], addresses), lastSeen: now })
   }
 
+  /** A member that was never met, by the word of one that was; returns whether there is something new to dial. */
+  introduce(peerId: string, addresses: readonly string[]): boolean {
+    if (this.#members.has(peerId)) return this.learn(peerId, addresses)
+    if (this.#members.size >= MEMBERS_MAX) return false
+    this.#set({ peerId, addresses, lastSeen: null })
+    return true
+  }
+
   /** Addresses of a member; returns whether one of them is new. */
   learn(peerId: string, addresses: readonly string[]): boolean {
     const known = this.#members.get(peerId)

@@ -104,6 +104,13 @@ export class Peers {
     return this.#links.peers()
   }
 
+  /** Whether anybody else is remembered or connected. */
+  hasOthers(): boolean {
+    if (this.#links.peers().length > 0) return true
+    for (const { peerId } of this.#members.all()) if (peerId !== this.#parts.ownPeer) return true
+    return false
+  }
+
   states(): PeerState[] {
     const known = new Set([...this.#members.all()].map(member => member.peerId).concat(this.#links.peers()))
     return [...known].map(peerId => this.#state(peerId))
@@ -141,6 +148,19 @@ export class Peers {
     if (this.#candidates.size >= CANDIDATES_MAX || this.#links.of(peer).length > 0) return
     this.#candidates.set(peer, addresses)
     this.#redial.want(peer)
+  }
+
+  /** A member says of itself that it listens there; others pass that on, signed. It is dialled although it was never met. */
+  introduce(id: string, claimed: readonly string[]): void {
+    const peer = peerIdText(parsePeerId(id))
+    if (this.#stopped || peer === this.#parts.ownPeer) return
+    const all = usable(claimed)
+    // Loopback is meant where the whole mesh is on one machine: then there is nothing else.
+    const outside = all.filter(address => !isLoopback(address))
+    const addresses = outside.length > 0 ? outside : all
+    if (addresses.length === 0 || !this.#members.introduce(peer, addresses) || this.#links.of(peer).length > 0) return
+    this.#redial.want(peer)
+    this.#redial.hurry(peer)
   }
 
   #opened(connection: Connection): void {

@@ -44,6 +44,10 @@ export interface Swarm {
   connected(): string[]
   /** Every member that is remembered or connected. */
   peers(): PeerState[]
+  /** Whether there is any other than this node. */
+  hasOthers(): boolean
+  /** A member that is known by its own signed word, and where it listens: it is remembered, and dialled. */
+  introduce(peer: string, addresses: readonly string[]): void
   /** Connects to the one peer that these multiaddrs name, and remembers it; resolves to its id. Errors as `open`. */
   dial(addresses: readonly string[], options?: StreamOptions): Promise<string>
   /** Called with each peer that becomes connected; returns a function that ends this. */
@@ -167,6 +171,14 @@ class Libp2pSwarm implements Swarm {
 
   peers(): PeerState[] {
     return this.#peers.states()
+  }
+
+  hasOthers(): boolean {
+    return this.#peers.hasOthers()
+  }
+
+  introduce(peer: string, addresses: readonly string[]): void {
+    this.#peers.introduce(peer, addresses)
   }
 
   async dial(addresses: readonly string[], options: StreamOptions = {}): Promise<string> {

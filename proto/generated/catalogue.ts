@@ -127,6 +127,8 @@ export interface Record {
   time: number
   version?: Version
   retirement?: Retirement
+  claim?: Claim
+  node?: Node
 }
 
 export namespace Record {
@@ -141,11 +143,27 @@ export namespace Record {
 
         obj = { ...obj }
 
+        if (obj.node != null) {
+          obj.claim = undefined
+          obj.retirement = undefined
+          obj.version = undefined
+        }
+
+        if (obj.claim != null) {
+          obj.node = undefined
+          obj.retirement = undefined
+          obj.version = undefined
+        }
+
         if (obj.retirement != null) {
+          obj.node = undefined
+          obj.claim = undefined
           obj.version = undefined
         }
 
         if (obj.version != null) {
+          obj.node = undefined
+          obj.claim = undefined
           obj.retirement = undefined
         }
 
@@ -187,6 +205,16 @@ export namespace Record {
         if (obj.retirement != null) {
           w.uint32(66)
           Retirement.codec().encode(obj.retirement, w)
+        }
+
+        if (obj.claim != null) {
+          w.uint32(74)
+          Claim.codec().encode(obj.claim, w)
+        }
+
+        if (obj.node != null) {
+          w.uint32(82)
+          Node.codec().encode(obj.node, w)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -244,6 +272,18 @@ export namespace Record {
               })
               break
             }
+            case 9: {
+              obj.claim = Claim.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.claim
+              })
+              break
+            }
+            case 10: {
+              obj.node = Node.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.node
+              })
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -251,11 +291,27 @@ export namespace Record {
           }
         }
 
+        if (obj.node != null) {
+          delete obj.claim
+          delete obj.retirement
+          delete obj.version
+        }
+
+        if (obj.claim != null) {
+          delete obj.node
+          delete obj.retirement
+          delete obj.version
+        }
+
         if (obj.retirement != null) {
+          delete obj.node
+          delete obj.claim
           delete obj.version
         }
 
         if (obj.version != null) {
+          delete obj.node
+          delete obj.claim
           delete obj.retirement
         }
 
@@ -323,6 +379,20 @@ export namespace Record {
 
               break
             }
+            case 9: {
+              yield * Claim.codec().stream(reader, reader.uint32(), `${prefix}.claim`, {
+                limits: opts.limits?.claim
+              })
+
+              break
+            }
+            case 10: {
+              yield * Node.codec().stream(reader, reader.uint32(), `${prefix}.node`, {
+                limits: opts.limits?.node
+              })
+
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -385,6 +455,42 @@ export namespace Record {
     value: string
   }
 
+  export interface RecordVersionOfNameFieldEvent {
+    field: '$.version.of.name'
+    value: string
+  }
+
+  export interface RecordVersionOfOriginFieldEvent {
+    field: '$.version.of.origin'
+    value: string
+  }
+
+  export interface RecordVersionOfSeqFieldEvent {
+    field: '$.version.of.seq'
+    value: number
+  }
+
+  export interface RecordClaimEpochFieldEvent {
+    field: '$.claim.epoch'
+    value: number
+  }
+
+  export interface RecordNodeNameFieldEvent {
+    field: '$.node.name'
+    value: string
+  }
+
+  export interface RecordNodeVersionFieldEvent {
+    field: '$.node.version'
+    value: string
+  }
+
+  export interface RecordNodeAddressesFieldEvent {
+    field: '$.node.addresses[]'
+    index: number
+    value: string
+  }
+
   export function encode (obj: Partial<Record>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Record.codec())
   }
@@ -393,7 +499,7 @@ export namespace Record {
     return decodeMessage(buf, Record.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Record>): Generator<RecordMeshFieldEvent | RecordOriginFieldEvent | RecordNumberFieldEvent | RecordNameFieldEvent | RecordSeqFieldEvent | RecordTimeFieldEvent | RecordVersionRootFieldEvent | RecordVersionKindFieldEvent | RecordVersionSizeFieldEvent | RecordVersionMetaFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Record>): Generator<RecordMeshFieldEvent | RecordOriginFieldEvent | RecordNumberFieldEvent | RecordNameFieldEvent | RecordSeqFieldEvent | RecordTimeFieldEvent | RecordVersionRootFieldEvent | RecordVersionKindFieldEvent | RecordVersionSizeFieldEvent | RecordVersionMetaFieldEvent | RecordVersionOfNameFieldEvent | RecordVersionOfOriginFieldEvent | RecordVersionOfSeqFieldEvent | RecordClaimEpochFieldEvent | RecordNodeNameFieldEvent | RecordNodeVersionFieldEvent | RecordNodeAddressesFieldEvent> {
     return streamMessage(buf, Record.codec(), opts)
   }
 }
@@ -403,6 +509,7 @@ export interface Version {
   kind: ContentKind
   size: number
   meta: string
+  of?: Source
 }
 
 export namespace Version {
@@ -433,6 +540,11 @@ export namespace Version {
         if ((obj.meta != null && obj.meta !== '')) {
           w.uint32(34)
           w.string(obj.meta)
+        }
+
+        if (obj.of != null) {
+          w.uint32(42)
+          Source.codec().encode(obj.of, w)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -466,6 +578,12 @@ export namespace Version {
             }
             case 4: {
               obj.meta = reader.string()
+              break
+            }
+            case 5: {
+              obj.of = Source.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.of
+              })
               break
             }
             default: {
@@ -511,6 +629,13 @@ export namespace Version {
               }
               break
             }
+            case 5: {
+              yield * Source.codec().stream(reader, reader.uint32(), `${prefix}.of`, {
+                limits: opts.limits?.of
+              })
+
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -543,6 +668,21 @@ export namespace Version {
     value: string
   }
 
+  export interface VersionOfNameFieldEvent {
+    field: '$.of.name'
+    value: string
+  }
+
+  export interface VersionOfOriginFieldEvent {
+    field: '$.of.origin'
+    value: string
+  }
+
+  export interface VersionOfSeqFieldEvent {
+    field: '$.of.seq'
+    value: number
+  }
+
   export function encode (obj: Partial<Version>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Version.codec())
   }
@@ -551,8 +691,143 @@ export namespace Version {
     return decodeMessage(buf, Version.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Version>): Generator<VersionRootFieldEvent | VersionKindFieldEvent | VersionSizeFieldEvent | VersionMetaFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Version>): Generator<VersionRootFieldEvent | VersionKindFieldEvent | VersionSizeFieldEvent | VersionMetaFieldEvent | VersionOfNameFieldEvent | VersionOfOriginFieldEvent | VersionOfSeqFieldEvent> {
     return streamMessage(buf, Version.codec(), opts)
+  }
+}
+
+export interface Source {
+  name: string
+  origin: string
+  seq: number
+}
+
+export namespace Source {
+  let _codec: Codec<Source>
+
+  export const codec = (): Codec<Source> => {
+    if (_codec == null) {
+      _codec = message<Source>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.name != null && obj.name !== '')) {
+          w.uint32(10)
+          w.string(obj.name)
+        }
+
+        if ((obj.origin != null && obj.origin !== '')) {
+          w.uint32(18)
+          w.string(obj.origin)
+        }
+
+        if ((obj.seq != null && obj.seq !== 0)) {
+          w.uint32(24)
+          w.uint64Number(obj.seq)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          name: '',
+          origin: '',
+          seq: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.name = reader.string()
+              break
+            }
+            case 2: {
+              obj.origin = reader.string()
+              break
+            }
+            case 3: {
+              obj.seq = reader.uint64Number()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.name`,
+                value: reader.string()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.origin`,
+                value: reader.string()
+              }
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.seq`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface SourceNameFieldEvent {
+    field: '$.name'
+    value: string
+  }
+
+  export interface SourceOriginFieldEvent {
+    field: '$.origin'
+    value: string
+  }
+
+  export interface SourceSeqFieldEvent {
+    field: '$.seq'
+    value: number
+  }
+
+  export function encode (obj: Partial<Source>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, Source.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Source>): Source {
+    return decodeMessage(buf, Source.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Source>): Generator<SourceNameFieldEvent | SourceOriginFieldEvent | SourceSeqFieldEvent> {
+    return streamMessage(buf, Source.codec(), opts)
   }
 }
 
@@ -636,17 +911,107 @@ export namespace Retirement {
   }
 }
 
-export interface Hello {
-  name: string
-  version: string
+export interface Claim {
+  epoch: number
 }
 
-export namespace Hello {
-  let _codec: Codec<Hello>
+export namespace Claim {
+  let _codec: Codec<Claim>
 
-  export const codec = (): Codec<Hello> => {
+  export const codec = (): Codec<Claim> => {
     if (_codec == null) {
-      _codec = message<Hello>((obj, w, opts = {}) => {
+      _codec = message<Claim>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.epoch != null && obj.epoch !== 0)) {
+          w.uint32(8)
+          w.uint64Number(obj.epoch)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          epoch: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.epoch = reader.uint64Number()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.epoch`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface ClaimEpochFieldEvent {
+    field: '$.epoch'
+    value: number
+  }
+
+  export function encode (obj: Partial<Claim>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, Claim.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Claim>): Claim {
+    return decodeMessage(buf, Claim.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Claim>): Generator<ClaimEpochFieldEvent> {
+    return streamMessage(buf, Claim.codec(), opts)
+  }
+}
+
+export interface Node {
+  name: string
+  version: string
+  addresses: string[]
+}
+
+export namespace Node {
+  let _codec: Codec<Node>
+
+  export const codec = (): Codec<Node> => {
+    if (_codec == null) {
+      _codec = message<Node>((obj, w, opts = {}) => {
         if (opts.lengthDelimited !== false) {
           w.fork()
         }
@@ -661,13 +1026,21 @@ export namespace Hello {
           w.string(obj.version)
         }
 
+        if (obj.addresses != null && obj.addresses.length > 0) {
+          for (const value of obj.addresses) {
+            w.uint32(26)
+            w.string(value)
+          }
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
       }, (reader, length, opts = {}) => {
         const obj: any = {
           name: '',
-          version: ''
+          version: '',
+          addresses: []
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -682,6 +1055,1142 @@ export namespace Hello {
             }
             case 2: {
               obj.version = reader.string()
+              break
+            }
+            case 3: {
+              if (opts.limits?.addresses != null && obj.addresses.length === opts.limits.addresses) {
+                throw new MaxLengthError('Decode error - repeated field "addresses" had too many elements')
+              }
+
+              obj.addresses.push(reader.string())
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const obj = {
+          addresses: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.name`,
+                value: reader.string()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.version`,
+                value: reader.string()
+              }
+              break
+            }
+            case 3: {
+              if (opts.limits?.addresses != null && obj.addresses === opts.limits.addresses) {
+                throw new MaxLengthError('Streaming decode error - repeated field "addresses" had too many elements')
+              }
+
+              yield {
+                field: `${prefix}.addresses[]`,
+                index: obj.addresses,
+                value: reader.string()
+              }
+
+              obj.addresses++
+
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface NodeNameFieldEvent {
+    field: '$.name'
+    value: string
+  }
+
+  export interface NodeVersionFieldEvent {
+    field: '$.version'
+    value: string
+  }
+
+  export interface NodeAddressesFieldEvent {
+    field: '$.addresses[]'
+    index: number
+    value: string
+  }
+
+  export function encode (obj: Partial<Node>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, Node.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Node>): Node {
+    return decodeMessage(buf, Node.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Node>): Generator<NodeNameFieldEvent | NodeVersionFieldEvent | NodeAddressesFieldEvent> {
+    return streamMessage(buf, Node.codec(), opts)
+  }
+}
+
+export interface Head {
+  origin: string
+  number: number
+  digest: Uint8Array<ArrayBuffer>
+}
+
+export namespace Head {
+  let _codec: Codec<Head>
+
+  export const codec = (): Codec<Head> => {
+    if (_codec == null) {
+      _codec = message<Head>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.origin != null && obj.origin !== '')) {
+          w.uint32(10)
+          w.string(obj.origin)
+        }
+
+        if ((obj.number != null && obj.number !== 0)) {
+          w.uint32(16)
+          w.uint64Number(obj.number)
+        }
+
+        if ((obj.digest != null && obj.digest.byteLength > 0)) {
+          w.uint32(26)
+          w.bytes(obj.digest)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          origin: '',
+          number: 0,
+          digest: uint8ArrayAlloc(0)
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.origin = reader.string()
+              break
+            }
+            case 2: {
+              obj.number = reader.uint64Number()
+              break
+            }
+            case 3: {
+              obj.digest = reader.bytes()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.origin`,
+                value: reader.string()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.number`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.digest`,
+                value: reader.bytes()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface HeadOriginFieldEvent {
+    field: '$.origin'
+    value: string
+  }
+
+  export interface HeadNumberFieldEvent {
+    field: '$.number'
+    value: number
+  }
+
+  export interface HeadDigestFieldEvent {
+    field: '$.digest'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export function encode (obj: Partial<Head>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, Head.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Head>): Head {
+    return decodeMessage(buf, Head.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Head>): Generator<HeadOriginFieldEvent | HeadNumberFieldEvent | HeadDigestFieldEvent> {
+    return streamMessage(buf, Head.codec(), opts)
+  }
+}
+
+export interface Heads {
+  heads: Head[]
+  records: SignedRecord[]
+  more: boolean
+}
+
+export namespace Heads {
+  let _codec: Codec<Heads>
+
+  export const codec = (): Codec<Heads> => {
+    if (_codec == null) {
+      _codec = message<Heads>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if (obj.heads != null && obj.heads.length > 0) {
+          for (const value of obj.heads) {
+            w.uint32(10)
+            Head.codec().encode(value, w)
+          }
+        }
+
+        if (obj.records != null && obj.records.length > 0) {
+          for (const value of obj.records) {
+            w.uint32(18)
+            SignedRecord.codec().encode(value, w)
+          }
+        }
+
+        if ((obj.more != null && obj.more !== false)) {
+          w.uint32(24)
+          w.bool(obj.more)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          heads: [],
+          records: [],
+          more: false
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              if (opts.limits?.heads != null && obj.heads.length === opts.limits.heads) {
+                throw new MaxLengthError('Decode error - repeated field "heads" had too many elements')
+              }
+
+              obj.heads.push(Head.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.heads$
+              }))
+              break
+            }
+            case 2: {
+              if (opts.limits?.records != null && obj.records.length === opts.limits.records) {
+                throw new MaxLengthError('Decode error - repeated field "records" had too many elements')
+              }
+
+              obj.records.push(SignedRecord.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.records$
+              }))
+              break
+            }
+            case 3: {
+              obj.more = reader.bool()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const obj = {
+          heads: 0,
+          records: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              if (opts.limits?.heads != null && obj.heads === opts.limits.heads) {
+                throw new MaxLengthError('Streaming decode error - repeated field "heads" had too many elements')
+              }
+
+              for (const evt of Head.codec().stream(reader, reader.uint32(), `${prefix}.heads[]`, {
+                limits: opts.limits?.heads$
+              })) {
+                yield {
+                  ...evt,
+                  index: obj.heads
+                }
+              }
+
+              obj.heads++
+
+              break
+            }
+            case 2: {
+              if (opts.limits?.records != null && obj.records === opts.limits.records) {
+                throw new MaxLengthError('Streaming decode error - repeated field "records" had too many elements')
+              }
+
+              for (const evt of SignedRecord.codec().stream(reader, reader.uint32(), `${prefix}.records[]`, {
+                limits: opts.limits?.records$
+              })) {
+                yield {
+                  ...evt,
+                  index: obj.records
+                }
+              }
+
+              obj.records++
+
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.more`,
+                value: reader.bool()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface HeadsHeadsOriginFieldEvent {
+    field: '$.heads[].origin'
+    value: string
+    index: number
+  }
+
+  export interface HeadsHeadsNumberFieldEvent {
+    field: '$.heads[].number'
+    value: number
+    index: number
+  }
+
+  export interface HeadsHeadsDigestFieldEvent {
+    field: '$.heads[].digest'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
+  export interface HeadsRecordsBodyFieldEvent {
+    field: '$.records[].body'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
+  export interface HeadsRecordsSignatureFieldEvent {
+    field: '$.records[].signature'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
+  export interface HeadsMoreFieldEvent {
+    field: '$.more'
+    value: boolean
+  }
+
+  export function encode (obj: Partial<Heads>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, Heads.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Heads>): Heads {
+    return decodeMessage(buf, Heads.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Heads>): Generator<HeadsHeadsOriginFieldEvent | HeadsHeadsNumberFieldEvent | HeadsHeadsDigestFieldEvent | HeadsRecordsBodyFieldEvent | HeadsRecordsSignatureFieldEvent | HeadsMoreFieldEvent> {
+    return streamMessage(buf, Heads.codec(), opts)
+  }
+}
+
+export interface SinceRequest {
+  origin: string
+  number: number
+}
+
+export namespace SinceRequest {
+  let _codec: Codec<SinceRequest>
+
+  export const codec = (): Codec<SinceRequest> => {
+    if (_codec == null) {
+      _codec = message<SinceRequest>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.origin != null && obj.origin !== '')) {
+          w.uint32(10)
+          w.string(obj.origin)
+        }
+
+        if ((obj.number != null && obj.number !== 0)) {
+          w.uint32(16)
+          w.uint64Number(obj.number)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          origin: '',
+          number: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.origin = reader.string()
+              break
+            }
+            case 2: {
+              obj.number = reader.uint64Number()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.origin`,
+                value: reader.string()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.number`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface SinceRequestOriginFieldEvent {
+    field: '$.origin'
+    value: string
+  }
+
+  export interface SinceRequestNumberFieldEvent {
+    field: '$.number'
+    value: number
+  }
+
+  export function encode (obj: Partial<SinceRequest>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, SinceRequest.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<SinceRequest>): SinceRequest {
+    return decodeMessage(buf, SinceRequest.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<SinceRequest>): Generator<SinceRequestOriginFieldEvent | SinceRequestNumberFieldEvent> {
+    return streamMessage(buf, SinceRequest.codec(), opts)
+  }
+}
+
+export interface SinceAnswer {
+  head?: Head
+  records: SignedRecord[]
+  more: boolean
+}
+
+export namespace SinceAnswer {
+  let _codec: Codec<SinceAnswer>
+
+  export const codec = (): Codec<SinceAnswer> => {
+    if (_codec == null) {
+      _codec = message<SinceAnswer>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if (obj.head != null) {
+          w.uint32(10)
+          Head.codec().encode(obj.head, w)
+        }
+
+        if (obj.records != null && obj.records.length > 0) {
+          for (const value of obj.records) {
+            w.uint32(18)
+            SignedRecord.codec().encode(value, w)
+          }
+        }
+
+        if ((obj.more != null && obj.more !== false)) {
+          w.uint32(24)
+          w.bool(obj.more)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          records: [],
+          more: false
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.head = Head.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.head
+              })
+              break
+            }
+            case 2: {
+              if (opts.limits?.records != null && obj.records.length === opts.limits.records) {
+                throw new MaxLengthError('Decode error - repeated field "records" had too many elements')
+              }
+
+              obj.records.push(SignedRecord.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.records$
+              }))
+              break
+            }
+            case 3: {
+              obj.more = reader.bool()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const obj = {
+          records: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield * Head.codec().stream(reader, reader.uint32(), `${prefix}.head`, {
+                limits: opts.limits?.head
+              })
+
+              break
+            }
+            case 2: {
+              if (opts.limits?.records != null && obj.records === opts.limits.records) {
+                throw new MaxLengthError('Streaming decode error - repeated field "records" had too many elements')
+              }
+
+              for (const evt of SignedRecord.codec().stream(reader, reader.uint32(), `${prefix}.records[]`, {
+                limits: opts.limits?.records$
+              })) {
+                yield {
+                  ...evt,
+                  index: obj.records
+                }
+              }
+
+              obj.records++
+
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.more`,
+                value: reader.bool()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface SinceAnswerHeadOriginFieldEvent {
+    field: '$.head.origin'
+    value: string
+  }
+
+  export interface SinceAnswerHeadNumberFieldEvent {
+    field: '$.head.number'
+    value: number
+  }
+
+  export interface SinceAnswerHeadDigestFieldEvent {
+    field: '$.head.digest'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface SinceAnswerRecordsBodyFieldEvent {
+    field: '$.records[].body'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
+  export interface SinceAnswerRecordsSignatureFieldEvent {
+    field: '$.records[].signature'
+    value: Uint8Array<ArrayBuffer>
+    index: number
+  }
+
+  export interface SinceAnswerMoreFieldEvent {
+    field: '$.more'
+    value: boolean
+  }
+
+  export function encode (obj: Partial<SinceAnswer>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, SinceAnswer.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<SinceAnswer>): SinceAnswer {
+    return decodeMessage(buf, SinceAnswer.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<SinceAnswer>): Generator<SinceAnswerHeadOriginFieldEvent | SinceAnswerHeadNumberFieldEvent | SinceAnswerHeadDigestFieldEvent | SinceAnswerRecordsBodyFieldEvent | SinceAnswerRecordsSignatureFieldEvent | SinceAnswerMoreFieldEvent> {
+    return streamMessage(buf, SinceAnswer.codec(), opts)
+  }
+}
+
+export interface ListRequest {
+  origin: string
+  above: number
+}
+
+export namespace ListRequest {
+  let _codec: Codec<ListRequest>
+
+  export const codec = (): Codec<ListRequest> => {
+    if (_codec == null) {
+      _codec = message<ListRequest>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.origin != null && obj.origin !== '')) {
+          w.uint32(10)
+          w.string(obj.origin)
+        }
+
+        if ((obj.above != null && obj.above !== 0)) {
+          w.uint32(16)
+          w.uint64Number(obj.above)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          origin: '',
+          above: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.origin = reader.string()
+              break
+            }
+            case 2: {
+              obj.above = reader.uint64Number()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.origin`,
+                value: reader.string()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.above`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface ListRequestOriginFieldEvent {
+    field: '$.origin'
+    value: string
+  }
+
+  export interface ListRequestAboveFieldEvent {
+    field: '$.above'
+    value: number
+  }
+
+  export function encode (obj: Partial<ListRequest>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, ListRequest.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ListRequest>): ListRequest {
+    return decodeMessage(buf, ListRequest.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ListRequest>): Generator<ListRequestOriginFieldEvent | ListRequestAboveFieldEvent> {
+    return streamMessage(buf, ListRequest.codec(), opts)
+  }
+}
+
+export interface ListAnswer {
+  head?: Head
+  entries: Uint8Array<ArrayBuffer>
+  more: boolean
+}
+
+export namespace ListAnswer {
+  let _codec: Codec<ListAnswer>
+
+  export const codec = (): Codec<ListAnswer> => {
+    if (_codec == null) {
+      _codec = message<ListAnswer>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if (obj.head != null) {
+          w.uint32(10)
+          Head.codec().encode(obj.head, w)
+        }
+
+        if ((obj.entries != null && obj.entries.byteLength > 0)) {
+          w.uint32(18)
+          w.bytes(obj.entries)
+        }
+
+        if ((obj.more != null && obj.more !== false)) {
+          w.uint32(24)
+          w.bool(obj.more)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          entries: uint8ArrayAlloc(0),
+          more: false
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.head = Head.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.head
+              })
+              break
+            }
+            case 2: {
+              obj.entries = reader.bytes()
+              break
+            }
+            case 3: {
+              obj.more = reader.bool()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield * Head.codec().stream(reader, reader.uint32(), `${prefix}.head`, {
+                limits: opts.limits?.head
+              })
+
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.entries`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.more`,
+                value: reader.bool()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface ListAnswerHeadOriginFieldEvent {
+    field: '$.head.origin'
+    value: string
+  }
+
+  export interface ListAnswerHeadNumberFieldEvent {
+    field: '$.head.number'
+    value: number
+  }
+
+  export interface ListAnswerHeadDigestFieldEvent {
+    field: '$.head.digest'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface ListAnswerEntriesFieldEvent {
+    field: '$.entries'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface ListAnswerMoreFieldEvent {
+    field: '$.more'
+    value: boolean
+  }
+
+  export function encode (obj: Partial<ListAnswer>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, ListAnswer.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ListAnswer>): ListAnswer {
+    return decodeMessage(buf, ListAnswer.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ListAnswer>): Generator<ListAnswerHeadOriginFieldEvent | ListAnswerHeadNumberFieldEvent | ListAnswerHeadDigestFieldEvent | ListAnswerEntriesFieldEvent | ListAnswerMoreFieldEvent> {
+    return streamMessage(buf, ListAnswer.codec(), opts)
+  }
+}
+
+export interface RecordsRequest {
+  origin: string
+  numbers: Uint8Array<ArrayBuffer>
+}
+
+export namespace RecordsRequest {
+  let _codec: Codec<RecordsRequest>
+
+  export const codec = (): Codec<RecordsRequest> => {
+    if (_codec == null) {
+      _codec = message<RecordsRequest>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.origin != null && obj.origin !== '')) {
+          w.uint32(10)
+          w.string(obj.origin)
+        }
+
+        if ((obj.numbers != null && obj.numbers.byteLength > 0)) {
+          w.uint32(18)
+          w.bytes(obj.numbers)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          origin: '',
+          numbers: uint8ArrayAlloc(0)
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.origin = reader.string()
+              break
+            }
+            case 2: {
+              obj.numbers = reader.bytes()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.origin`,
+                value: reader.string()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.numbers`,
+                value: reader.bytes()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface RecordsRequestOriginFieldEvent {
+    field: '$.origin'
+    value: string
+  }
+
+  export interface RecordsRequestNumbersFieldEvent {
+    field: '$.numbers'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export function encode (obj: Partial<RecordsRequest>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, RecordsRequest.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<RecordsRequest>): RecordsRequest {
+    return decodeMessage(buf, RecordsRequest.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<RecordsRequest>): Generator<RecordsRequestOriginFieldEvent | RecordsRequestNumbersFieldEvent> {
+    return streamMessage(buf, RecordsRequest.codec(), opts)
+  }
+}
+
+export interface HistoryRequest {
+  name: string
+  origin: string
+}
+
+export namespace HistoryRequest {
+  let _codec: Codec<HistoryRequest>
+
+  export const codec = (): Codec<HistoryRequest> => {
+    if (_codec == null) {
+      _codec = message<HistoryRequest>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.name != null && obj.name !== '')) {
+          w.uint32(10)
+          w.string(obj.name)
+        }
+
+        if ((obj.origin != null && obj.origin !== '')) {
+          w.uint32(18)
+          w.string(obj.origin)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          name: '',
+          origin: ''
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.name = reader.string()
+              break
+            }
+            case 2: {
+              obj.origin = reader.string()
               break
             }
             default: {
@@ -708,7 +2217,7 @@ export namespace Hello {
             }
             case 2: {
               yield {
-                field: `${prefix}.version`,
+                field: `${prefix}.origin`,
                 value: reader.string()
               }
               break
@@ -725,250 +2234,26 @@ export namespace Hello {
     return _codec
   }
 
-  export interface HelloNameFieldEvent {
+  export interface HistoryRequestNameFieldEvent {
     field: '$.name'
     value: string
   }
 
-  export interface HelloVersionFieldEvent {
-    field: '$.version'
+  export interface HistoryRequestOriginFieldEvent {
+    field: '$.origin'
     value: string
   }
 
-  export function encode (obj: Partial<Hello>): Uint8Array<ArrayBuffer> {
-    return encodeMessage(obj, Hello.codec())
+  export function encode (obj: Partial<HistoryRequest>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, HistoryRequest.codec())
   }
 
-  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Hello>): Hello {
-    return decodeMessage(buf, Hello.codec(), opts)
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<HistoryRequest>): HistoryRequest {
+    return decodeMessage(buf, HistoryRequest.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Hello>): Generator<HelloNameFieldEvent | HelloVersionFieldEvent> {
-    return streamMessage(buf, Hello.codec(), opts)
-  }
-}
-
-export interface ResolveRequest {
-  path: string
-}
-
-export namespace ResolveRequest {
-  let _codec: Codec<ResolveRequest>
-
-  export const codec = (): Codec<ResolveRequest> => {
-    if (_codec == null) {
-      _codec = message<ResolveRequest>((obj, w, opts = {}) => {
-        if (opts.lengthDelimited !== false) {
-          w.fork()
-        }
-
-        if ((obj.path != null && obj.path !== '')) {
-          w.uint32(10)
-          w.string(obj.path)
-        }
-
-        if (opts.lengthDelimited !== false) {
-          w.ldelim()
-        }
-      }, (reader, length, opts = {}) => {
-        const obj: any = {
-          path: ''
-        }
-
-        const end = length == null ? reader.len : reader.pos + length
-
-        while (reader.pos < end) {
-          const tag = reader.uint32()
-
-          switch (tag >>> 3) {
-            case 1: {
-              obj.path = reader.string()
-              break
-            }
-            default: {
-              reader.skipType(tag & 7)
-              break
-            }
-          }
-        }
-
-        return obj
-      }, function * (reader, length, prefix, opts = {}) {
-        const end = length == null ? reader.len : reader.pos + length
-
-        while (reader.pos < end) {
-          const tag = reader.uint32()
-
-          switch (tag >>> 3) {
-            case 1: {
-              yield {
-                field: `${prefix}.path`,
-                value: reader.string()
-              }
-              break
-            }
-            default: {
-              reader.skipType(tag & 7)
-              break
-            }
-          }
-        }
-      })
-    }
-
-    return _codec
-  }
-
-  export interface ResolveRequestPathFieldEvent {
-    field: '$.path'
-    value: string
-  }
-
-  export function encode (obj: Partial<ResolveRequest>): Uint8Array<ArrayBuffer> {
-    return encodeMessage(obj, ResolveRequest.codec())
-  }
-
-  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ResolveRequest>): ResolveRequest {
-    return decodeMessage(buf, ResolveRequest.codec(), opts)
-  }
-
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<ResolveRequest>): Generator<ResolveRequestPathFieldEvent> {
-    return streamMessage(buf, ResolveRequest.codec(), opts)
-  }
-}
-
-export interface NamesRequest {
-  prefix: string
-  afterName: string
-  afterOrigin: string
-}
-
-export namespace NamesRequest {
-  let _codec: Codec<NamesRequest>
-
-  export const codec = (): Codec<NamesRequest> => {
-    if (_codec == null) {
-      _codec = message<NamesRequest>((obj, w, opts = {}) => {
-        if (opts.lengthDelimited !== false) {
-          w.fork()
-        }
-
-        if ((obj.prefix != null && obj.prefix !== '')) {
-          w.uint32(10)
-          w.string(obj.prefix)
-        }
-
-        if ((obj.afterName != null && obj.afterName !== '')) {
-          w.uint32(18)
-          w.string(obj.afterName)
-        }
-
-        if ((obj.afterOrigin != null && obj.afterOrigin !== '')) {
-          w.uint32(26)
-          w.string(obj.afterOrigin)
-        }
-
-        if (opts.lengthDelimited !== false) {
-          w.ldelim()
-        }
-      }, (reader, length, opts = {}) => {
-        const obj: any = {
-          prefix: '',
-          afterName: '',
-          afterOrigin: ''
-        }
-
-        const end = length == null ? reader.len : reader.pos + length
-
-        while (reader.pos < end) {
-          const tag = reader.uint32()
-
-          switch (tag >>> 3) {
-            case 1: {
-              obj.prefix = reader.string()
-              break
-            }
-            case 2: {
-              obj.afterName = reader.string()
-              break
-            }
-            case 3: {
-              obj.afterOrigin = reader.string()
-              break
-            }
-            default: {
-              reader.skipType(tag & 7)
-              break
-            }
-          }
-        }
-
-        return obj
-      }, function * (reader, length, prefix, opts = {}) {
-        const end = length == null ? reader.len : reader.pos + length
-
-        while (reader.pos < end) {
-          const tag = reader.uint32()
-
-          switch (tag >>> 3) {
-            case 1: {
-              yield {
-                field: `${prefix}.prefix`,
-                value: reader.string()
-              }
-              break
-            }
-            case 2: {
-              yield {
-                field: `${prefix}.afterName`,
-                value: reader.string()
-              }
-              break
-            }
-            case 3: {
-              yield {
-                field: `${prefix}.afterOrigin`,
-                value: reader.string()
-              }
-              break
-            }
-            default: {
-              reader.skipType(tag & 7)
-              break
-            }
-          }
-        }
-      })
-    }
-
-    return _codec
-  }
-
-  export interface NamesRequestPrefixFieldEvent {
-    field: '$.prefix'
-    value: string
-  }
-
-  export interface NamesRequestAfterNameFieldEvent {
-    field: '$.afterName'
-    value: string
-  }
-
-  export interface NamesRequestAfterOriginFieldEvent {
-    field: '$.afterOrigin'
-    value: string
-  }
-
-  export function encode (obj: Partial<NamesRequest>): Uint8Array<ArrayBuffer> {
-    return encodeMessage(obj, NamesRequest.codec())
-  }
-
-  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<NamesRequest>): NamesRequest {
-    return decodeMessage(buf, NamesRequest.codec(), opts)
-  }
-
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<NamesRequest>): Generator<NamesRequestPrefixFieldEvent | NamesRequestAfterNameFieldEvent | NamesRequestAfterOriginFieldEvent> {
-    return streamMessage(buf, NamesRequest.codec(), opts)
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<HistoryRequest>): Generator<HistoryRequestNameFieldEvent | HistoryRequestOriginFieldEvent> {
+    return streamMessage(buf, HistoryRequest.codec(), opts)
   }
 }
 

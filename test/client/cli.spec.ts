@@ -1,10 +1,7 @@
 // The command, run in this process against a daemon of tests: what goes where, in which form, with which exit status.
 
 import assert from 'node:assert/strict'
-import { PassThrough, Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
-import { run } from '../../client/cli/main.ts'
 import {
   CID,
   content,
@@ -20,12 +17,7 @@ import {
   STATUS,
   type Answers
 } from './fake-daemon.ts'
-
-interface Ran {
-  readonly status: number
-  readonly out: string
-  readonly err: string
-}
+import { runCommand, values, type Ran, type RunOptions } from './run-command.ts'
 
 describe('the command', () => {
   let daemon: FakeDaemon
@@ -33,37 +25,8 @@ describe('the command', () => {
   const start = async (answers: Answers = {}): Promise<void> => {
     daemon = await FakeDaemon.start(answers)
   }
-  const command = async (
-    argv: readonly string[],
-    more: { terminal?: boolean; signal?: AbortSignal } = {}
-  ): Promise<Ran> => {
-    const stdout = new PassThrough()
-    const stderr = Object.assign(new PassThrough(), { isTTY: more.terminal === true, columns: 60 })
-    const outputs = Promise.all([text(stdout), text(stderr)])
-    const status = await run(argv, {
-      stdin: Readable.from(['invite\n']),
-      stdout,
-      stderr,
-      env: { PATHMESH_DATA: daemon.folder },
-      cwd: daemon.folder,
-      runDaemon: async ({ join: invite, listen }, onReady) => {
-        const name = `${invite ?? ''} ${listen?.join(',') ?? ''}`
-        onReady({ event: 'ready', peerId: PEER, name, meshId: 'm', created: true, addresses: [], socket: '/s' })
-        return 7
-      },
-      self: ['false'],
-      interrupted: () => more.signal ?? new AbortController().signal
-    })
-    stdout.end()
-    stderr.end()
-    const [out, err] = await outputs
-    return { status, out, err }
-  }
-  const values = (out: string): unknown[] =>
-    out
-      .trimEnd()
-      .split('\n')
-      .map((line): unknown => JSON.parse(line))
+  const command = async (argv: readonly string[], more: RunOptions = {}): Promise<Ran> =>
+    await runCommand(daemon.folder, argv, more)
 
   afterEach(async () => await daemon.stop())
 
@@ -78,12 +41,17 @@ describe('the command', () => {
       'status',
       'invite',
       'peers',
+      'works',
       'share',
+      'alias',
+      'unshare',
       'get',
       'ls',
       'stat',
+      'history',
+      'providers',
+      'watch',
       'cat',
-      'unshare',
       'drop',
       'help'
     ])

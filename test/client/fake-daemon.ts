@@ -46,10 +46,10 @@ export class FakeDaemon {
     this.#server = server
   }
 
-  /** Listens; routes that are not given answer 404, and `status` STATUS. */
+  /** Listens; routes that are not given answer 404, but `status` STATUS, and `peers` none. */
   static async start(answers: Answers = {}): Promise<FakeDaemon> {
     const folder = await temporaryFolder()
-    const all: Answers = { status: json(STATUS), ...answers }
+    const all: Answers = { status: json(STATUS), peers: lines(), ...answers }
     const server = createServer((request, response) => void daemon.#answer(all, request, response))
     const daemon = new FakeDaemon(folder, server)
     await new Promise<void>(resolve => server.listen(daemon.socket, resolve))
@@ -118,6 +118,38 @@ export function content(bytes: Buffer): Answer {
   }
 }
 
+/** A stream that stays open, to be written to as a test goes on. */
+export class LiveLines {
+  readonly #first: readonly unknown[]
+  readonly #open = new Set<ServerResponse>()
+
+  /** `first` are the lines that each who listens gets at once. */
+  constructor(...first: readonly unknown[]) {
+    this.#first = first
+  }
+
+  /** How many listen. */
+  get listening(): number {
+    return this.#open.size
+  }
+
+  readonly answer: Answer = (_, response) => {
+    response.once('close', () => this.#open.delete(response))
+    this.#open.add(response)
+    response.flushHeaders()
+    for (const value of this.#first) response.write(`${JSON.stringify(value)}\n`)
+  }
+
+  send(...values: readonly unknown[]): void {
+    for (const response of this.#open) for (const value of values) response.write(`${JSON.stringify(value)}\n`)
+  }
+
+  /** Ends the streams, as a daemon that stops does. */
+  end(): void {
+    for (const response of this.#open) response.end()
+  }
+}
+
 export const GOT = {
   event: 'done',
   path: '/store/model.bin',
@@ -173,3 +205,29 @@ export const NAME = {
   modified: 1_700_000_000_000,
   local: true
 }
+
+export const STAT = {
+  ...NAME,
+  aliasOf: null,
+  root: CID,
+  sub: '',
+  executable: false,
+  target: null,
+  meta: { epoch: 3 },
+  copies: 2,
+  providers: [PEER]
+}
+
+export const VERSION = { event: 'version', ...NAME, meta: { epoch: 3 }, aliasOf: null }
+
+export const RETIRED = {
+  event: 'retired',
+  url: NAME.url,
+  work: 'train',
+  path: 'model.bin',
+  seq: 4,
+  origin: PEER,
+  modified: 1_700_000_001_000
+}
+
+export const WATCHING = { event: 'watching', cursor: 'c0' }

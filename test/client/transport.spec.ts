@@ -88,6 +88,21 @@ describe('Transport', () => {
     await assert.rejects(read(undefined, 20), { code: 'TIMEOUT' })
   })
 
+  it('does not cut a stream that only says that it lives', async () => {
+    const beatMs = 50
+    await start({
+      peers: (_, response) => {
+        let beats = 0
+        const beat = setInterval(() => {
+          if (++beats === 24) response.end('{"a":1}\n')
+          else response.write('{}\n')
+        }, beatMs)
+        response.once('close', () => clearInterval(beat))
+      }
+    })
+    assert.deepEqual(await read(undefined, 20 * beatMs), [{ a: 1 }])
+  })
+
   it('rethrows the reason of an abort, before, while waiting and while reading', async () => {
     await start({ status: () => undefined, peers: (_, response) => void response.write('{"a":1}\n') })
     const reason = new Error('enough')

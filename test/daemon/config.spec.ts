@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'mocha'
-import { readConfig } from '../../daemon/config.ts'
+import { defaultNodeName, readConfig } from '../../daemon/config.ts'
 import { NODE_NAME_BYTES_MAX } from '../../proto/limits.ts'
 import { failsWith, temporaryFolder } from '../helpers/trees.ts'
 
@@ -32,13 +32,14 @@ describe('readConfig()', () => {
     assert.equal((await read({ verbose: true })).log, 'debug')
   })
 
-  it('has defaults without a file: every interface, announced, a name', async () => {
+  it('has defaults without a file: every interface, announced, and no name but that of the machine', async () => {
     const { data, socket, name, listen, mdns, log } = await read()
     assert.deepEqual(
       [data, socket, listen, mdns, log],
       [folder.path, join(folder.path, 'admin.sock'), undefined, true, 'info']
     )
-    assert.ok(name.length > 0)
+    assert.equal(name, undefined)
+    assert.ok(defaultNodeName().length > 0)
   })
 
   for (const [what, text] of [
@@ -62,7 +63,7 @@ describe('readConfig()', () => {
   }
 
   it('takes a name at the limit, and brings it to one form', async () => {
-    assert.equal((await read({ name: 'x'.repeat(NODE_NAME_BYTES_MAX) })).name.length, NODE_NAME_BYTES_MAX)
+    assert.equal((await read({ name: 'x'.repeat(NODE_NAME_BYTES_MAX) })).name?.length, NODE_NAME_BYTES_MAX)
     assert.equal((await read({ name: 'Zu\u0308rich' })).name, 'Z\u00fcrich')
   })
 

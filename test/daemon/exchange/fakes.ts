@@ -8,6 +8,7 @@ import { leafCount, leafRange, wrapLeaf } from '../../../daemon/content/file-dag
 import { RAW, cidFromDigest } from '../../../daemon/content/multihash.ts'
 import { expand, walkTree } from '../../../daemon/content/walk.ts'
 import type {
+  Held,
   LeafRange,
   Provider,
   SentLeaf,
@@ -78,6 +79,7 @@ export class Content {
         }
       },
       held: async root => ({ complete: this.roots.has(root.toString()), bytes: 0 }),
+      onAsked: () => undefined,
       recheck: async () => false
     }
   }
@@ -141,6 +143,10 @@ export class FakeProvider implements Provider {
 
   async have(cids: readonly CID[]): Promise<boolean[]> {
     return cids.map(cid => this.content.roots.has(cid.toString()))
+  }
+
+  async held(cids: readonly CID[]): Promise<Held[]> {
+    return (await this.have(cids)).map(complete => ({ complete, bytes: 0 }))
   }
 
   async wrong(_file: CID, index: number): Promise<boolean> {

@@ -5,13 +5,23 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { VersionRecord } from '../../../daemon/catalogue/record.ts'
 import { RAW, cidOf } from '../../../daemon/content/multihash.ts'
-import { find, settle } from '../../../daemon/sharing/resolve.ts'
+import { find, type ResolveParts, settle } from '../../../daemon/sharing/resolve.ts'
 import { PathmeshError } from '../../../proto/errors.ts'
 import { MemoryBranches, buildTree, directory, failsWith, file } from '../../helpers/trees.ts'
 
 const store = new MemoryBranches()
 const { cid: root } = buildTree(directory({ a: directory({ b: file('content') }) }), 'blake3', store)
 const reader = { get: (cid: typeof root) => store.get(cid), leafSize: async () => 7 }
+
+interface Known {
+  readonly peers?: number
+  /** Versions that are remembered. */
+  readonly earlier?: readonly VersionRecord[]
+  /** The home of the work. */
+  readonly holder?: string
+  /** The name, if it was retired. */
+  readonly retired?: string
+}
 
 const record = (origin: string, more: Partial<VersionRecord> = {}): VersionRecord => ({
   type: 'version',
@@ -24,11 +34,22 @@ const record = (origin: string, more: Partial<VersionRecord> = {}): VersionRecor
   kind: 'directory',
   size: 7,
   meta: null,
+  of: null,
   ...more
 })
-const parts = (records: readonly VersionRecord[], peers = 1) => ({
+const parts = (
+  records: readonly VersionRecord[],
+  { peers = 1, earlier = [], holder, retired }: Known = {}
+): ResolveParts => ({
   names: {
     resolve: async () => [...records],
+    retired: async () => retired,
+    history: async function* (name, origin) {
+      yield* [...records, ...earlier].filter(old => old.name === name && old.origin === origin)
+    },
+    version: async (name, origin, seq) =>
+      earlier.find(old => old.name === name && old.origin === origin && old.seq === seq),
+    holder: async () => (holder === undefined ? undefined : { origin: holder }),
     originsCalled: (node: string) => (node === 'gpu-1' ? [node, 'alice'] : [node]),
     nodeName: (peerId: string) => (peerId === 'alice' ? 'gpu-1' : undefined)
   },
@@ -58,6 +79,40 @@ describe('settle()', () => {
     await assert.rejects(settle('train/run', '4', parts([record('alice')])), failsWith('NOT_FOUND', /newest is 3/))
   })
 
+  it('takes an earlier version that somebody remembers, by its number or its root, with its own root and facts', async () => {
+    const other = cidOf(RAW, 'blake3', Buffer.from('older'))
+    const earlier = [record('alice', { seq: 2, root: other, kind: 'file', size: 5, meta: { epoch: 2 } })]
+    for (const version of ['2', other.toString()]) {
+      const settled = await settle('train/run', version, parts([record('alice')], { earlier }))
+      assert.deepEqual([settled.root.toString(), settled.rootSize], [other.toString(), 5])
+      assert.deepEqual([settled.record?.meta, settled.newest?.seq, settled.isFixed], [{ epoch: 2 }, 3, true])
+    }
+  })
+
+  it('follows a name unless a version is named', async () => {
+    assert.equal((await settle('train/run', undefined, parts([record('alice')]))).isFixed, false)
+    assert.equal((await settle('train/run', '3', parts([record('alice')]))).isFixed, true)
+  })
+
+  it('takes a root of a name that is retired or unknown as content, and goes on inside it where the name is known', async () => {
+    const retired = await settle('train/run/a/b', root.toString(), parts([], { retired: 'train/run' }))
+    assert.deepEqual([retired.root.toString(), retired.sub, retired.newest], [root.toString(), 'a/b', null])
+    const unknown = await settle('train/run', root.toString(), parts([]))
+    assert.deepEqual([unknown.root.toString(), unknown.sub], [root.toString(), ''])
+  })
+
+  it('hints at the origin of an alias, and at that of what it is an alias of', async () => {
+    const alias = record('bob', { of: { name: 'train/run', origin: 'alice', seq: 3 } })
+    assert.deepEqual((await settle('train/run', undefined, parts([alias]))).hints, ['bob', 'alice'])
+  })
+
+  it('takes the home of the work where several nodes publish the name', async () => {
+    const both = [record('alice'), record('bob', { seq: 9 })]
+    assert.equal((await settle('train/run', undefined, parts(both, { holder: 'bob' }))).record?.seq, 9)
+    assert.equal((await settle('train@alice/run', undefined, parts(both, { holder: 'bob' }))).record?.seq, 3)
+    await assert.rejects(settle('train/run', undefined, parts(both, { holder: 'carol' })), failsWith('AMBIGUOUS_WORK'))
+  })
+
   it('takes another root of the name as content, with the origin as a hint', async () => {
     const other = cidOf(RAW, 'blake3', Buffer.from('older'))
     const settled = await settle('train/run', other.toString(), parts([record('alice')]))
@@ -75,10 +130,9 @@ describe('settle()', () => {
     assert.equal((await settle('train@bob/run', undefined, both)).record?.seq, 9)
   })
 
-  it('is NOT_FOUND where nobody publishes it, and tells whom it asked', async () => {
-    await assert.rejects(settle('train/x', undefined, parts([], 0)), failsWith('NOT_FOUND', /no other node/))
-    await assert.rejects(settle('train/x', undefined, parts([], 1)), failsWith('NOT_FOUND', /the node that/))
-    await assert.rejects(settle('train/x', undefined, parts([], 4)), failsWith('NOT_FOUND', /4 nodes/))
+  it('is NOT_FOUND where nobody publishes it, and says whether anybody is there', async () => {
+    await assert.rejects(settle('train/x', undefined, parts([], { peers: 0 })), failsWith('NOT_FOUND', /no other node/))
+    await assert.rejects(settle('train/x', undefined, parts([])), failsWith('NOT_FOUND', /nobody in this mesh/))
     await assert.rejects(
       settle('train@carol/run', undefined, parts([record('alice')])),
       failsWith('NOT_FOUND', /but alice does/)

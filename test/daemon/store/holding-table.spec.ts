@@ -73,4 +73,20 @@ describe('HoldingTable', () => {
       ['/a', '/b c']
     )
   })
+
+  it('at() has what lies at a path, and nothing below it', () => {
+    const [one, two] = [held('one', '/srv/data'), held('two', '/srv/data')]
+    for (const each of [one, two, held('three', '/srv/data/deeper')]) holdings.remember(each)
+    holdings.remember({ ...one, size: 2 })
+    assert.deepEqual(
+      holdings
+        .at('/srv/data')
+        .map(({ size }) => size)
+        .sort(),
+      [1, 2]
+    )
+    holdings.forget(one)
+    assert.deepEqual(holdings.at('/srv/data').map(shown), [shown(two)])
+    assert.deepEqual(holdings.at('/srv'), [])
+  })
 })

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, it } from 'mocha'
 import { RAW, cidOf } from '../../../daemon/content/multihash.ts'
 import { Database } from '../../../daemon/store/database.ts'
 import { Leases } from '../../../daemon/store/leases.ts'
-import { COMMAND_LEASE_MS } from '../../../proto/limits.ts'
+import { COMMAND_LEASE_MS, KEPT_SERVED_MS } from '../../../proto/limits.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { Seeded } from '../../helpers/seeded.ts'
 import { temporaryFolder } from '../../helpers/trees.ts'
@@ -63,5 +63,41 @@ describe('Leases', () => {
     await leases.takeForDays(root)
     assert.equal(await database.table<number>('leases').get(root.toString()), clock.now() + COMMAND_LEASE_MS)
     assert.equal(leases.isRead(root), false)
+  })
+
+  it('isLeased() is so while a program reads it, and for the days of a command', async () => {
+    assert.equal(await leases.isLeased(root), false)
+    const session = leases.openSession()
+    leases.take(root, session)
+    assert.equal(await leases.isLeased(root), true)
+    leases.closeSession(session)
+    assert.equal(await leases.isLeased(root), false)
+    await leases.takeForDays(root)
+    await clock.advance(COMMAND_LEASE_MS - 1)
+    assert.deepEqual([await leases.isLeased(root), await leases.isLeased(other)], [true, false])
+    await clock.advance(1)
+    assert.equal(await leases.isLeased(root), false)
+    assert.deepEqual(await database.table('leases').keys().all(), [])
+  })
+
+  it('isServed() is so for a while after a peer asked', async () => {
+    leases.served(root)
+    await clock.advance(KEPT_SERVED_MS - 1)
+    assert.deepEqual([leases.isServed(root), leases.isServed(other)], [true, false])
+    leases.served(root)
+    await clock.advance(KEPT_SERVED_MS - 1)
+    assert.equal(leases.isServed(root), true)
+    await clock.advance(1)
+    assert.equal(leases.isServed(root), false)
+  })
+
+  it('remembers of so many roots that they were served, and forgets the one that was asked for the longest ago', () => {
+    leases.served(other)
+    leases.served(root)
+    leases.served(other)
+    for (let i = 0; i < 4_094; i++) leases.served(cidOf(RAW, 'blake3', Buffer.from(String(i))))
+    assert.deepEqual([leases.isServed(root), leases.isServed(other)], [true, true])
+    leases.served(cidOf(RAW, 'blake3', Buffer.from('one more')))
+    assert.deepEqual([leases.isServed(root), leases.isServed(other)], [false, true])
   })
 })

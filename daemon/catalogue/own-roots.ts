@@ -1,0 +1,85 @@
+// Which roots own names keep: of each name those of its newest versions, as many as were asked for. What no name keeps any
+// more is told, once. It decides nothing about bytes.
+
+import type { CID } from 'multiformats/cid'
+import { readRootKey, rootKey, startingWith } from './keys.ts'
+import type { VersionRecord } from './record.ts'
+import type { Records } from './records.ts'
+
+/** What it takes to let versions go, and their roots that nothing keeps then. */
+export interface LetGo<Write> {
+  readonly writes: readonly Write[]
+  readonly released: readonly CID[]
+}
+
+export class OwnRoots<Write> {
+  readonly #records: Records<Write>
+
+  constructor(records: Records<Write>) {
+    this.#records = records
+  }
+
+  /** Own names of which some version that is kept has this root. */
+  async namesOf(root: CID): Promise<string[]> {
+    const names = new Set<string>()
+    for await (const { name } of this.#keepers(root)) names.add(name)
+    return [...names]
+  }
+
+  /** Keeps a new version, and lets go those of its name beyond the newest `keep`, and all of the `retired`. */
+  async replace(version: VersionRecord, keep: number, retired: readonly VersionRecord[]): Promise<LetGo<Write>> {
+    const { name, root, seq } = version
+    const window = (await this.#versions(version)).slice(Math.max(0, keep - 1))
+    const { writes, released } = await this.#letGo([...window, ...(await this.#all(retired))], root)
+    return { writes: [...writes, this.#records.tables.roots.put(rootKey(root.bytes, name, seq), EMPTY)], released }
+  }
+
+  /** Lets go every version of these names. */
+  async retire(retired: readonly VersionRecord[]): Promise<LetGo<Write>> {
+    return this.#letGo(await this.#all(retired))
+  }
+
+  /** What was said once more, with another number, keeps what it kept. */
+  move({ name, root, seq }: VersionRecord, to: number): Write[] {
+    const { roots } = this.#records.tables
+    return [roots.del(rootKey(root.bytes, name, seq)), roots.put(rootKey(root.bytes, name, to), EMPTY)]
+  }
+
+  async #letGo(versions: readonly VersionRecord[], published?: CID): Promise<LetGo<Write>> {
+    const { roots } = this.#records.tables
+    const keys = versions.map(({ root, name, seq }) => rootKey(root.bytes, name, seq))
+    const rows = await roots.getMany(keys)
+    // Those that were let go before are remembered still, and not told of again.
+    const gone = versions.filter((_, i) => rows[i] !== undefined)
+    const writes = keys.filter((_, i) => rows[i] !== undefined).map(key => roots.del(key))
+    const released = new Map<string, CID>()
+    for (const { root } of gone) {
+      if (published?.equals(root) === true || released.has(root.toString())) continue
+      let isKept = false
+      for await (const { name, seq } of this.#keepers(root))
+        isKept ||= !gone.some(version => version.name === name && version.seq === seq)
+      if (!isKept) released.set(root.toString(), root)
+    }
+    return { writes, released: [...released.values()] }
+  }
+
+  async #all(retired: readonly VersionRecord[]): Promise<VersionRecord[]> {
+    return (await Promise.all(retired.map(version => this.#versions(version)))).flat()
+  }
+
+  /** Versions of a name that are known, the latest first. */
+  async #versions({ name, origin }: VersionRecord): Promise<VersionRecord[]> {
+    const newest = (await this.#records.get(name, origin))?.record
+    const versions = newest?.type === 'version' ? [newest] : []
+    for await (const { record } of this.#records.history(name, origin))
+      if (record.type === 'version') versions.push(record)
+    return versions
+  }
+
+  async *#keepers(root: CID): AsyncGenerator<{ name: string; seq: number }> {
+    for await (const [key] of this.#records.tables.roots.iterator(startingWith(root.bytes)))
+      yield readRootKey(key, root.bytes)
+  }
+}
+
+const EMPTY = new Uint8Array(0)

@@ -1,0 +1,73 @@
+// Another name for a version of anybody: a record of this node that says the same root. No bytes move.
+
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import type { Branches } from '../content/branches.ts'
+import { walkTree } from '../content/walk.ts'
+import type { Write } from '../store/database.ts'
+import type { Store } from '../store/store.ts'
+import type { AliasRequest, Shared } from '../../proto/api.ts'
+import { PathmeshError } from '../../proto/errors.ts'
+import { checkName, parseRef } from '../../proto/ref.ts'
+import { urlOf } from './names.ts'
+import type { Retention } from './keep-retention.ts'
+import type { Resolved } from './resolve.ts'
+
+export interface AliasParts {
+  readonly store: Store
+  readonly catalogue: Catalogue<Write>
+  readonly retention: Retention
+}
+
+/** NAME_CONFLICT as for any name that is published; INVALID_ARGUMENT for what is no file or directory. */
+export async function aliasVersion(
+  request: AliasRequest,
+  resolved: Resolved,
+  branches: Branches,
+  parts: AliasParts,
+  signal: AbortSignal
+): Promise<Omit<Shared, 'copies'>> {
+  const { store, catalogue, retention } = parts
+  const { entry, record, sub } = resolved
+  const name = ownName(request.name)
+  const { kind, cid } = entry
+  if (kind === 'symlink')
+    throw new PathmeshError('INVALID_ARGUMENT', `${request.ref} is a symbolic link: name what it points to`)
+  const size = sub === '' && record !== null ? record.size : await sizeOf(resolved, branches, signal)
+  const of = record === null ? null : { name: record.name, origin: record.origin, seq: record.seq }
+  const meta = request.meta ?? record?.meta ?? null
+  const { record: alias } = await catalogue.own.publish({ name, root: cid, kind, size, meta, of, keep: 1 }, published =>
+    retention.exclusive(async () => {
+      const writes = [...published.writes, ...retention.release(published.released)]
+      if (writes.length > 0) await store.database.commit(writes)
+      return published
+    })
+  )
+  retention.wake()
+  return {
+    url: urlOf(alias, (await catalogue.known(name)).length === 1),
+    cid: cid.toString(),
+    kind,
+    size,
+    seq: alias.seq,
+    origin: alias.origin,
+    kept: store.holdings.of(cid).some(holding => holding.class !== 'in-place')
+  }
+}
+
+function ownName(text: string): string {
+  const ref = parseRef(text)
+  if (ref.type === 'content' || ref.node !== undefined || ref.version !== undefined)
+    throw new PathmeshError('INVALID_ARGUMENT', `${text} is no name to publish: WORK/PATH, of this node`)
+  const name = `${ref.work}/${ref.path}`
+  checkName(name)
+  return name
+}
+
+/** Logical bytes; of a directory inside another nobody has said them. */
+async function sizeOf({ entry }: Resolved, branches: Branches, signal: AbortSignal): Promise<number> {
+  if (entry.kind === 'file') return entry.size
+  let size = 0
+  for await (const { kind, size: bytes } of walkTree(entry.cid, branches, { signal }))
+    if (kind === 'file') size += bytes
+  return size
+}

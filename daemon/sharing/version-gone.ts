@@ -1,0 +1,55 @@
+// Whether a version can still be had: one that was replaced, and that neither its origin nor anybody else who is connected
+// has, never comes back. It refuses to say so while the origin cannot be asked.
+
+import type { CID } from 'multiformats/cid'
+import type { VersionRecord } from '../catalogue/record.ts'
+import type { Clock } from '../clock.ts'
+import { withDeadline } from '../deadline.ts'
+import type { Peers } from '../exchange/sources.ts'
+import { PathmeshError } from '../../proto/errors.ts'
+import { ASK_MS } from '../../proto/limits.ts'
+
+export interface GoneParts {
+  readonly self: string
+  readonly peers: Peers
+  readonly clock: Pick<Clock, 'after'>
+  /** Nodes that hold a root whole. */
+  holders(root: CID, signal: AbortSignal): Promise<readonly string[]>
+}
+
+/** VERSION_GONE, naming the newest version, if `root` was replaced and nobody has it; undefined where it may still be had. */
+export async function versionGone(
+  root: CID,
+  newest: VersionRecord | null,
+  parts: GoneParts,
+  signal: AbortSignal
+): Promise<PathmeshError | undefined> {
+  if (newest === null || newest.root.toString() === root.toString()) return undefined
+  if (!(await hasLost(newest.origin, root, parts, signal))) return undefined
+  if ((await parts.holders(root, signal)).some(peer => peer !== parts.self)) return undefined
+  const { name, seq } = newest
+  const cid = newest.root.toString()
+  return new PathmeshError(
+    'VERSION_GONE',
+    `${root.toString()} was replaced, and nobody has it any more: the newest version of ${name} is ${seq} (${cid})`,
+    { details: { newest: seq, cid } }
+  )
+}
+
+/** Whether the origin says that it has not got it. The one who asks has looked for itself. */
+async function hasLost(origin: string, root: CID, parts: GoneParts, signal: AbortSignal): Promise<boolean> {
+  const { self, peers, clock } = parts
+  if (origin === self) return true
+  if (!peers.connected().includes(origin)) return false
+  try {
+    const [has] = await withDeadline(clock, ASK_MS, `asking ${origin}`, signal, async until =>
+      (await peers.provider(origin)).have([root], { signal: until })
+    )
+    return has === false
+  } catch (error) {
+    signal.throwIfAborted()
+    // It is not known, then.
+    if (error instanceof PathmeshError) return false
+    throw error
+  }
+}
