@@ -32,6 +32,12 @@ export class Batch<Write> {
   readonly #known = new Map<string, Signed>()
   readonly #heads = new Map<string, OriginHead>()
   readonly #highest = new Map<string, number>()
+  /** The highest number of an origin in the table. */
+  readonly #last = new Map<string, number>()
+  /** By number and origin. */
+  readonly #numbered = new Map<string, Signed>()
+  /** By what they are kept under. */
+  readonly #proofs = new Map<string, number>()
   readonly #writes: Write[] = []
   readonly #changes: Signed[] = []
   #position: number
@@ -63,8 +69,7 @@ export class Batch<Write> {
       )
     this.#highest.set(origin, Math.max(number, highest))
     if (known !== undefined && isSame(known, signed)) return
-    // A number that was passed is taken already, unless it comes late: only then is it looked up.
-    if (number <= head.number) await this.#contest(signed)
+    await this.#contest(signed)
     if (known !== undefined && (known.record.seq === seq || known.record.number === number))
       await this.#prove(signed, known)
     if (known !== undefined && !isNewer(signed, known)) return
@@ -84,9 +89,7 @@ export class Batch<Write> {
   async raise({ origin, number, digest }: Raise): Promise<void> {
     const head = this.#head(origin)
     if (number <= head.number || (digest !== undefined && !agrees(head, { number, digest }))) return
-    let highest = this.#highest.get(origin) ?? 0
-    for await (const [key] of this.#tables.numbers.iterator({ ...numbersFrom(origin, 0), reverse: true, limit: 1 }))
-      highest = Math.max(highest, readNumberKey(key, origin).number)
+    const highest = Math.max(this.#highest.get(origin) ?? 0, await this.#lastNumber(origin))
     const reached = Math.min(number, highest)
     if (reached > head.number) this.#heads.set(origin, { ...head, number: reached })
   }
@@ -126,9 +129,13 @@ export class Batch<Write> {
       if (++kept > HISTORY_RECORDS) this.#writes.push(this.#tables.history.del(key))
   }
 
-  /** Another name that has this number. */
+  /** Another name that has this number; a number above all others is not looked for in the table. */
   async #contest(signed: Signed): Promise<void> {
     const { origin, number, name } = signed.record
+    const twin = this.#numbered.get(`${number} ${origin}`)
+    this.#numbered.set(`${number} ${origin}`, signed)
+    if (twin !== undefined && twin.record.name !== name) await this.#prove(signed, twin)
+    if (number > (await this.#lastNumber(origin))) return
     for await (const [key] of this.#tables.numbers.iterator({ ...ofNumber(origin, number), limit: CONFLICTS_MAX })) {
       const other = readNumberKey(key, origin).name
       const bytes = other === name ? undefined : await this.#tables.newest.get(nameKey(other, origin))
@@ -137,14 +144,25 @@ export class Batch<Write> {
     }
   }
 
+  async #lastNumber(origin: string): Promise<number> {
+    let last = this.#last.get(origin)
+    if (last !== undefined) return last
+    last = 0
+    for await (const [key] of this.#tables.numbers.iterator({ ...numbersFrom(origin, 0), reverse: true, limit: 1 }))
+      last = readNumberKey(key, origin).number
+    this.#last.set(origin, last)
+    return last
+  }
+
   /** Both are kept, under both names: a key that signs two records with one number is used twice. */
   async #prove(a: Signed, b: Signed): Promise<void> {
     const { conflicts } = this.#tables
     for (const { record } of [a, b]) {
       const at = seqKey(record.name, record.origin, record.seq)
-      let known = 0
-      for await (const _ of conflicts.iterator({ ...startingWith(at), limit: CONFLICTS_MAX })) known++
+      let known = this.#proofs.get(at.toString('latin1')) ?? 0
+      if (known === 0) for await (const _ of conflicts.iterator({ ...startingWith(at), limit: CONFLICTS_MAX })) known++
       if (known >= CONFLICTS_MAX) continue
+      this.#proofs.set(at.toString('latin1'), known + 2)
       for (const { hash, bytes } of [a, b]) this.#writes.push(conflicts.put(Buffer.concat([at, hash]), bytes))
     }
   }

@@ -95,6 +95,7 @@ describe('the command', function () {
   })
 
   it('exits with 6 when --timeout is over', async () => {
+    await must(origin).cli(['share', await scene.file('slow', 'slow'), '--as', 'slow/x'])
     must(origin).freeze()
     try {
       const outcome = await must(other).cli(['get', 'slow/x', '--store', '--timeout', '300ms'])

@@ -122,6 +122,7 @@ describe('a directory', function () {
         sub: '',
         executable: false,
         target: null,
+        aliasOf: null,
         meta: { epoch: 3 },
         copies: 1,
         providers: [must(origin).peerId]

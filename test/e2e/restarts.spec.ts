@@ -157,6 +157,7 @@ describe('a third node', function () {
     assert.equal((await mesh.stat('lone/x')).size, 4)
     await lone.stop()
     await assert.rejects(mesh.path('lone/x').get({ stallMs: 400 }), failsWith('NO_PROVIDERS'))
-    assert.equal(await mesh.path('lone/x').exists(), false)
+    assert.equal(await mesh.path('lone/x').exists(), true)
+    assert.equal(await mesh.path('lone/x').existsRemote(), false)
   })
 })

@@ -18,11 +18,19 @@ export interface Said {
   readonly order: number
 }
 
+/** What was asked of a node for a name, and is not known to have been done or refused. */
+interface Wish {
+  readonly life: number
+  readonly what: string
+}
+
 /** What whoever published was told is so. */
 interface Acknowledged {
   readonly origin: string
   readonly name: string
   seq: number
+  /** The last that was acknowledged; undefined where a backup took it away. */
+  what: string | undefined
   /** Signed no earlier than this. */
   order: number
 }
@@ -39,6 +47,7 @@ export class Oracle {
   readonly #said = new Map<string, Said>()
   readonly #numbers = new Map<string, string>()
   readonly #acknowledged = new Map<string, Acknowledged>()
+  readonly #wishes = new Map<string, Map<number, Wish>>()
   readonly #read = new Map<string, number>()
 
   /** Hears of each record that is signed, with what it says of its name. */
@@ -57,34 +66,54 @@ export class Oracle {
     }
   }
 
+  /** Hears of what a node is asked to say of one of its names. */
+  wished(node: Watched, life: number, name: string, wish: number, what: string): void {
+    const key = `${name}\0${node.id}`
+    const wishes = this.#wishes.get(key) ?? new Map<number, Wish>()
+    wishes.set(wish, { life, what })
+    this.#wishes.set(key, wishes)
+  }
+
+  refused(node: Watched, name: string, wish: number): void {
+    this.#wishes.get(`${name}\0${node.id}`)?.delete(wish)
+  }
+
   /** Hears of what a node told its own user is done. */
-  acknowledged(node: Watched, { name, seq, number }: CatalogueRecord): void {
+  acknowledged(node: Watched, life: number, { name, seq }: { name: string; seq: number }, wish: number): void {
     if (!node.isHonest) return
     const key = `${name}\0${node.id}`
-    const bytes = node.content.tables.newest.get(Buffer.from(key).toString('latin1'))
+    const bytes = node.content.tables.newest.get(textOf(Buffer.from(key)))
     const kept = bytes === undefined ? undefined : this.#saidAs(node, bytes)
     if (kept === undefined || kept.record.seq < seq)
-      throw new Violation(`${node.id} acknowledged ${name} ${seq} (number ${number}), and it is not on its disk`)
+      throw new Violation(`${node.id} acknowledged ${name} ${seq}, and it is not on its disk`)
     const before = this.#acknowledged.get(key)
-    const order = kept.order
-    this.#acknowledged.set(key, { origin: node.id, name, seq: Math.max(seq, before?.seq ?? 0), order })
+    const what = this.#wishes.get(key)?.get(wish)?.what ?? kept.what
+    this.#acknowledged.set(key, {
+      origin: node.id,
+      name,
+      seq: Math.max(seq, before?.seq ?? 0),
+      what,
+      order: kept.order
+    })
+    const wishes = this.#wishes.get(key) ?? new Map<number, Wish>()
+    for (const [other, { life: then }] of wishes) if (other === wish || then < life) wishes.delete(other)
   }
 
   /** Hears that a disk was rolled back: what is nowhere any more cannot be asked for. */
   rolledBack(disks: readonly Watched[]): void {
     for (const acknowledged of this.#acknowledged.values()) {
-      const key = Buffer.from(`${acknowledged.name}\0${acknowledged.origin}`).toString('latin1')
-      let [seq, order] = [0, 0]
-      for (const node of disks) {
+      const key = textOf(Buffer.from(`${acknowledged.name}\0${acknowledged.origin}`))
+      const left = disks.flatMap(node => {
         const bytes = node.isHonest ? node.content.tables.newest.get(key) : undefined
-        const said = bytes === undefined ? undefined : this.#saidAs(node, bytes)
-        if (said === undefined || said.record.seq < seq) continue
-        order = said.record.seq === seq ? Math.min(order, said.order) : said.order
-        seq = said.record.seq
-      }
-      if (seq >= acknowledged.seq && order >= acknowledged.order) continue
-      acknowledged.seq = Math.min(acknowledged.seq, seq)
-      acknowledged.order = Math.min(acknowledged.order, order)
+        return bytes === undefined ? [] : [this.#saidAs(node, bytes)]
+      })
+      acknowledged.seq = Math.min(
+        acknowledged.seq,
+        left.reduce((most, { record }) => Math.max(most, record.seq), 0)
+      )
+      if (left.some(({ order }) => order >= acknowledged.order)) continue
+      acknowledged.order = 0
+      acknowledged.what = undefined
     }
     this.#read.clear()
   }
@@ -132,8 +161,8 @@ export class Oracle {
         if (own.get(key) !== said) throw new Violation(`${node.id} and ${first.id} differ in ${shown(key)}`)
       if (own.size !== all.size) throw new Violation(`${node.id} has ${own.size} names, ${first.id} ${all.size}`)
     }
-    for (const [key, { seq, order }] of this.#acknowledged) {
-      const said = all.get(Buffer.from(key).toString('latin1'))
+    for (const [key, { seq, order, what }] of this.#acknowledged) {
+      const said = all.get(textOf(Buffer.from(key)))
       if (said === undefined) {
         if (seq > 0) throw new Violation(`${shown(key)} was acknowledged as ${seq}, and is nowhere`)
         continue
@@ -142,6 +171,9 @@ export class Oracle {
         throw new Violation(`${shown(key)} was acknowledged as ${seq}, and is ${said.record.seq} everywhere`)
       if (said.order < order)
         throw new Violation(`${shown(key)} became what it was before the last acknowledged one: ${said.what}`)
+      const wished = [...(this.#wishes.get(key)?.values() ?? [])]
+      if (what !== undefined && said.what !== what && !wished.some(wish => wish.what === said.what))
+        throw new Violation(`${shown(key)} was acknowledged as ${what}, and is ${said.what}`)
     }
   }
 
@@ -179,6 +211,8 @@ export class Oracle {
 const EMPTY = new Uint8Array(0)
 const shown = (key: string): string => key.replace('\0', ' of ')
 
-function whatOf(record: CatalogueRecord): string {
-  return record.type === 'version' ? `${record.type} ${record.root.toString()}` : record.type
+/** What a record says, without its numbers. */
+export function whatOf(record: CatalogueRecord): string {
+  if (record.type === 'version') return `version ${record.root.toString()}`
+  return record.type === 'claim' ? `claim ${record.epoch}` : record.type
 }

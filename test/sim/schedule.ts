@@ -11,6 +11,7 @@ export class Schedule {
   now = 0
   /** Events that have happened. */
   happened = 0
+  #failure: { readonly error: unknown } | undefined
   readonly #heap: Event[] = []
   #order = 0
 
@@ -25,6 +26,11 @@ export class Schedule {
     return new Promise(resolve => void this.after(ms, resolve))
   }
 
+  /** Ends the simulation with an error, wherever it came from. */
+  fail(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
   /** Lets time pass up to a moment, or until `isOver` says so after an event. */
   async runUntil(end: number, isOver: () => boolean = () => false): Promise<void> {
     await turn()
@@ -35,6 +41,7 @@ export class Schedule {
       this.happened++
       next.run()
       await turn()
+      if (this.#failure !== undefined) throw this.#failure.error
     }
     if (!isOver()) this.now = Math.max(this.now, end)
   }

@@ -29,8 +29,6 @@ export interface AttendantParts extends Pick<FolderWatchParts, 'publish' | 'reti
 
 export class Attendant {
   readonly #parts: AttendantParts
-  /** Time taken by looks, in all. */
-  lookedMs = 0
 
   constructor(parts: AttendantParts) {
     this.#parts = parts
@@ -136,28 +134,23 @@ export class Attendant {
   }
 
   async #look(entry: Entry): Promise<Look> {
-    const { clock, options, tree, watches } = this.#parts
+    const { options, tree, watches } = this.#parts
     const { exclude = [], dereference = false, signal } = options
     const directories = new Set<string>()
-    const began = clock.monotonic()
-    try {
-      const look = await lookAt(this.#pathOf(entry), {
-        exclude: [...TEMPORARY_GLOBS, ...exclude],
-        dereference,
-        entriesMax: tree.allowance(entry),
-        signal,
-        onDirectory: (inside, absolute, ino) => {
-          const path = inside === '' ? entry.path : pathIn(entry, inside)
-          watches.watch(path, absolute, ino)
-          directories.add(path)
-        }
-      })
-      this.#watching(entry, directories)
-      tree.count(entry, look.entries)
-      return look
-    } finally {
-      this.lookedMs += clock.monotonic() - began
-    }
+    const look = await lookAt(this.#pathOf(entry), {
+      exclude: [...TEMPORARY_GLOBS, ...exclude],
+      dereference,
+      entriesMax: tree.allowance(entry),
+      signal,
+      onDirectory: (inside, absolute, ino) => {
+        const path = inside === '' ? entry.path : pathIn(entry, inside)
+        watches.watch(path, absolute, ino)
+        directories.add(path)
+      }
+    })
+    this.#watching(entry, directories)
+    tree.count(entry, look.entries)
+    return look
   }
 
   /** Those that were watched for the entry, and are none of these, are there no more. */

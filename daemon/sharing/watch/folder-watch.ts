@@ -56,14 +56,14 @@ export interface FolderWatchOptions {
   readonly signal: AbortSignal
   /** WATCHED_ENTRIES_MAX by default. */
   readonly entriesMax?: number | undefined
-  /** Between two looks at everything, which find what was not noticed: a minute by default. */
+  /** Between two looks at everything, which find what was not noticed: a minute by default, longer above 30,000 entries. */
   readonly fullLookMs?: number | undefined
 }
 
 /** For changes that nobody was told of: made on another machine, or lost when the system's queue overflowed. */
 const FULL_LOOK_MS = 60_000
-/** Looks take no more than this part of the time. */
-const FULL_LOOK_SHARE = 1 / 20
+/** The same for each entry: looking at one costs some 50 µs, so this keeps a large folder below some percent of a core. */
+const FULL_LOOK_ENTRY_MS = 2
 /** Units looked at and published at a time: small ones do not wait for a large one. */
 const UNITS_AT_ONCE = 8
 
@@ -200,9 +200,7 @@ class FolderWatch {
   #lookAtAllInTime(): void {
     const now = this.#parts.clock.monotonic()
     if (now < this.#fullLookAt) return
-    const restMs = this.#attendant.lookedMs / FULL_LOOK_SHARE
-    this.#attendant.lookedMs = 0
-    this.#fullLookAt = now + Math.max(this.#fullLookMs, restMs)
+    this.#fullLookAt = now + Math.max(this.#fullLookMs, this.#tree.entries * FULL_LOOK_ENTRY_MS)
     this.#tree.lookAtAll()
   }
 

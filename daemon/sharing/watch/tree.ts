@@ -38,6 +38,11 @@ export class WatchedTree {
     if (options.isContainer) this.top.children = new Map()
   }
 
+  /** Of everything that is watched. */
+  get entries(): number {
+    return this.#entries
+  }
+
   /** Entries that a look at `entry` may find. */
   allowance(entry: Entry): number {
     return this.#options.entriesMax - (this.#entries - entry.entries)

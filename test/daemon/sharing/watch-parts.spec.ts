@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { describe, it } from 'mocha'
 import { DirectoryWatches } from '../../../daemon/sharing/watch/directory-watches.ts'
+import { Entry } from '../../../daemon/sharing/watch/entry.ts'
 import { ignoring, TEMPORARY_GLOBS } from '../../../daemon/sharing/watch/ignored.ts'
 import { Outbox } from '../../../daemon/sharing/watch/outbox.ts'
 import type { PathmeshError } from '../../../proto/errors.ts'
@@ -44,6 +45,56 @@ describe('the events of a watched folder', () => {
     await new ManualClock().advance(0)
     outbox.put('a', retired(1))
     assert.deepEqual(await reading, [retired(1)])
+  })
+})
+
+describe('a unit', () => {
+  const QUIET_MS = 100
+  const look = (digest: string, changedMs: number) => {
+    return { digest, entries: 1, changedNs: BigInt(changedMs) * 1_000_000n, devices: new Set<bigint>() }
+  }
+  const at = (ms: number) => ({ monotonicMs: ms, wallMs: 1_000_000 + ms })
+
+  it('has settled at first sight when its newest change is old, to the millisecond', () => {
+    assert.equal(new Entry('a').unsettledMs(look('x', 1_000_000), QUIET_MS, at(100)), 0)
+    assert.equal(new Entry('a').unsettledMs(look('x', 1_000_001), QUIET_MS, at(100)), 1)
+  })
+
+  it('has settled when two looks found the same, whatever its times say', () => {
+    const entry = new Entry('a')
+    assert.equal(entry.unsettledMs(look('x', 9_000_000), QUIET_MS, at(100)), 100)
+    assert.equal(entry.unsettledMs(look('x', 9_000_000), QUIET_MS, at(199)), 1)
+    assert.equal(entry.unsettledMs(look('y', 9_000_000), QUIET_MS, at(200)), 100)
+    assert.equal(entry.unsettledMs(look('y', 9_000_000), QUIET_MS, at(300)), 0)
+  })
+
+  it('has not settled while something is noticed in it, during the look too', () => {
+    const entry = new Entry('a')
+    entry.noticed('change', '', 150)
+    assert.equal(entry.unsettledMs(look('x', 0), QUIET_MS, at(200)), 50)
+    entry.noticed('change', '', 260)
+    assert.equal(entry.unsettledMs(look('x', 0), QUIET_MS, at(250)), 110)
+    assert.equal(entry.unsettledMs(look('x', 0), QUIET_MS, at(360)), 0)
+  })
+
+  it('is not believed to be old when it changed and nothing was noticed: its times may be those of another clock', () => {
+    const entry = new Entry('a')
+    assert.equal(entry.unsettledMs(look('x', 0), QUIET_MS, at(100)), 0)
+    assert.equal(entry.unsettledMs(look('y', 0), QUIET_MS, at(500)), 100)
+    assert.equal(entry.unsettledMs(look('y', 0), QUIET_MS, at(600)), 0)
+  })
+
+  it('knows which of its entries came or went, up to 64 of them, and nothing once one was written', () => {
+    const entry = new Entry('a')
+    for (let i = 0; i < 64; i++) entry.noticed('rename', `${i}`, i)
+    assert.equal(entry.placed?.size, 64)
+    entry.noticed('rename', '64', 64)
+    assert.equal(entry.placed, undefined)
+    entry.quiet()
+    entry.noticed('rename', 'b', 65)
+    assert.deepEqual([...(entry.placed ?? [])], ['b'])
+    entry.noticed('change', 'b', 66)
+    assert.equal(entry.placed, undefined)
   })
 })
 

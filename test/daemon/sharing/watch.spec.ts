@@ -42,11 +42,7 @@ describe('a watched folder', () => {
       await symlink('file', watched.at('link'))
       watched.start()
       await watched.publications(3)
-      assert.deepEqual(watched.published.toSorted(), [
-        ['work/dir', 2],
-        ['work/file', 4],
-        ['work/link', 4]
-      ])
+      assert.deepEqual(Object.fromEntries(watched.published), { 'work/dir': 2, 'work/file': 4, 'work/link': 4 })
     })
 
     it('at once what was settled long before the start', async () => {
@@ -126,6 +122,19 @@ describe('a watched folder', () => {
         ['work/made', 2],
         ['work/dir', 3]
       ])
+    })
+
+    it('neither an empty file nor a new directory before it has settled, though nothing is written', async () => {
+      await mkdir(watched.at('dir'))
+      watched.start()
+      await watched.publications(1)
+      await mkdir(watched.at('made'))
+      await writeFile(watched.at('empty'), '')
+      await writeFile(watched.at('dir', 'empty'), '')
+      assert.ok((await watched.publications(2)) >= SETTLE_MS)
+      await watched.publications(4)
+      await mkdir(watched.at('made', 'inner'))
+      assert.ok((await watched.publications(5)) >= SETTLE_MS)
     })
 
     it('what an editor saves as a new version, whichever way it saves, and no temporary file of it', async () => {

@@ -33,7 +33,7 @@ export class WatchedFolder {
   readonly #place: string
   readonly #stop = new AbortController()
   #reading: Promise<void> | undefined
-  #failure: unknown
+  #failure: Error | undefined
 
   private constructor(place: string, clock: ManualClock) {
     this.#place = place
@@ -134,7 +134,7 @@ export class WatchedFolder {
     try {
       for await (const event of watch) this.events.push(event)
     } catch (error) {
-      this.#failure = error
+      this.#failure = error instanceof Error ? error : new Error(String(error))
     }
   }
 }

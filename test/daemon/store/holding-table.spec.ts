@@ -82,7 +82,7 @@ describe('HoldingTable', () => {
       holdings
         .at('/srv/data')
         .map(({ size }) => size)
-        .sort(),
+        .sort((a, b) => a - b),
       [1, 2]
     )
     holdings.forget(one)
