@@ -14,16 +14,21 @@ export interface BenchOptions {
   readonly runs: number
   /** Bytes of the large file. */
   readonly bytes: number
+  /** Names of the catalogue. */
+  readonly names: number
   readonly talk: (line: string) => void
 }
 
 export type Bench = (options: BenchOptions) => Promise<Report>
 
-export function median(values: readonly number[]): number {
+export const median = (values: readonly number[]): number => quantile(values, 0.5)
+
+/** The value that this part of all lies below. */
+export function quantile(values: readonly number[], part: number): number {
   const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted[Math.floor(sorted.length / 2)]
-  if (middle === undefined) throw new RangeError('no values')
-  return middle
+  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]
+  if (value === undefined) throw new RangeError('no values')
+  return value
 }
 
 /** Seconds that `run` takes. */

@@ -1,21 +1,24 @@
-// `npm run bench -- NAME… [--json] [--runs N] [--mib N]`: one or several benches; without a name, all of them.
+// `npm run bench -- NAME… [--json] [--runs N] [--mib N] [--names N]`: one or several benches; without a name, all of them.
 
 import { parseArgs } from 'node:util'
+import { announce } from './announce.ts'
 import { fetch } from './fetch.ts'
 import { type Bench, print, round, type Report } from './figures.ts'
 import { memory } from './memory.ts'
+import { names } from './names.ts'
 import { publish } from './publish.ts'
 import { tree } from './tree.ts'
 import { up } from './up.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { publish, fetch, tree, memory, up }
+const BENCHES: Readonly<Record<string, Bench>> = { publish, fetch, tree, memory, up, announce, names }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
     runs: { type: 'string', default: '3' },
-    mib: { type: 'string', default: '1024' }
+    mib: { type: 'string', default: '1024' },
+    names: { type: 'string', default: '10000' }
   }
 })
 const unknown = positionals.filter(name => !Object.hasOwn(BENCHES, name))
@@ -28,6 +31,7 @@ for (const [name, bench] of Object.entries(BENCHES)) {
   const report = await bench({
     runs: Number(values.runs),
     bytes: Number(values.mib) * 2 ** 20,
+    names: Number(values.names),
     talk: line => values.json || console.error(line)
   })
   console.log(values.json ? JSON.stringify(rounded(report)) : print(report))

@@ -19,6 +19,8 @@ export interface BenchNode {
   /** The most memory it ever had resident, in bytes; 0 where the system does not tell. */
   peakMemory(): Promise<number>
   memory(): Promise<number>
+  /** Bytes it has read from files and sockets; 0 where the system does not tell. */
+  bytesRead(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -85,6 +87,7 @@ async function startNode(data: string, name: string, invite?: string): Promise<B
     readyMs,
     peakMemory: () => statusBytes(child, 'VmHWM'),
     memory: () => statusBytes(child, 'VmRSS'),
+    bytesRead: () => ioBytes(child, 'rchar'),
     stop: async () => {
       await mesh.close()
       if (child.exitCode !== null || child.signalCode !== null) return
@@ -99,6 +102,11 @@ async function statusBytes({ pid }: ChildProcess, field: string): Promise<number
   if (process.platform !== 'linux') return 0
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) * 1024
+}
+
+async function ioBytes({ pid }: ChildProcess, field: string): Promise<number> {
+  if (process.platform !== 'linux') return 0
+  return Number(new RegExp(`${field}: (\\d+)`).exec(await readFile(`/proc/${pid}/io`, 'utf8'))?.[1] ?? 0)
 }
 
 async function makeWritable(path: string): Promise<void> {

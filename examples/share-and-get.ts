@@ -9,9 +9,10 @@ if (process.argv[2] === 'share') {
   const weights = randomBytes(1024 * 1024)
   const checkpoints = mesh.work('train').path('checkpoints/')
   await checkpoints.join('model.bin').writeFile(weights)
-  await checkpoints.publish({ meta: { epoch: 3 } })
+  const v = await checkpoints.publish({ meta: { epoch: 3 } })
+  await mesh.alias('train/good', v)
 } else {
-  const { path, version } = await mesh.path('train/checkpoints').get()
+  const { path, version } = await mesh.path('train/good').get()
   console.log(path, version.meta)
 }
 await mesh.close()

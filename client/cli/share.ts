@@ -45,7 +45,11 @@ export function addShare(program: Command, enter: Enter): void {
     .addOption(
       new Option('--meta <json>', 'a JSON object that goes with this version').argParser(parseMeta).conflicts('watch')
     )
-    .option('--keep <n>', 'earlier versions to keep, this one included, where the file system can', parseKeep)
+    .option(
+      '--keep <n>',
+      'versions to keep, this one included: shared with the file where the file system can, else as copies',
+      parseKeep
+    )
     .option('--watch', 'stay, and publish what changes as it settles, until Ctrl-C')
     .option('--settle <time>', 'with --watch: how long nothing changes before it is published (5s)', parseDuration)
     .option('--marker <name>', 'with --watch: publish when a file of this name appears', parseFileName)

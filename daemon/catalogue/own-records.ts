@@ -5,12 +5,11 @@ import type { CID } from 'multiformats/cid'
 import type { Meta } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { KEPT_VERSIONS, NUMBER_STEP_MAX } from '../../proto/limits.ts'
+import { OwnLosses } from './own-losses.ts'
 import { OwnRoots } from './own-roots.ts'
 import { namesAbove } from './paths.ts'
 import {
   type CatalogueRecord,
-  isNewer,
-  isSame,
   type NameRecord,
   type NodeRecord,
   type RecordBase,
@@ -64,21 +63,21 @@ type Saying<R extends CatalogueRecord = CatalogueRecord> = R extends CatalogueRe
 export class OwnRecords<Write> {
   readonly #parts: OwnRecordsComponents<Write>
   readonly #roots: OwnRoots<Write>
-  /** Own records above this number were made in this life, or in one that nobody heard of. */
-  #madeSince = 0
+  readonly #losses: OwnLosses<Write>
   #confirmed = 0
 
   constructor(parts: OwnRecordsComponents<Write>) {
     this.#parts = parts
     this.#roots = new OwnRoots(parts.records)
+    this.#losses = new OwnLosses(parts.records, parts.signer.peerId)
   }
 
   async open(): Promise<void> {
     const { records, signer } = this.#parts
     const last = records.head(signer.peerId).number
-    this.#madeSince = Math.min((await records.tables.confirmed.get()) ?? last, last)
-    this.#confirmed = this.#madeSince
-    await records.tables.commit([records.tables.confirmed.put(this.#madeSince)])
+    this.#confirmed = Math.min((await records.tables.confirmed.get()) ?? last, last)
+    this.#losses.open(this.#confirmed)
+    await records.tables.commit([records.tables.confirmed.put(this.#confirmed)])
   }
 
   /** Somebody else has everything that this node has said, up to this number. */
@@ -168,7 +167,7 @@ export class OwnRecords<Write> {
   adopt(incoming: readonly Signed[]): Promise<readonly Signed[]> {
     const { records, signer } = this.#parts
     return records.exclusively(async () => {
-      const lost = await this.#losers(incoming)
+      const lost = await this.#losses.of(incoming)
       const highest = incoming.reduce((most, { record }) => Math.max(most, record.number), 0)
       const again = await this.#say(lost, incoming, highest)
       const last = again.at(-1)?.record.number ?? highest
@@ -178,6 +177,7 @@ export class OwnRecords<Write> {
       )
       if (staged.writes.length > 0) await records.tables.commit([...staged.writes, ...moved])
       staged.apply()
+      this.#losses.saidAgain(lost)
       return staged.changes
     })
   }
@@ -227,6 +227,7 @@ export class OwnRecords<Write> {
     const { records, signer } = this.#parts
     const last = said.at(-1)?.record.number ?? 0
     const staged = await records.stage(said, { origin: signer.peerId, number: last })
+    for (const { record } of said) this.#losses.saidAnew(record.name)
     return { ...staged, writes: [...staged.writes, records.tables.confirmed.put(this.#confirmed)] }
   }
 
@@ -234,26 +235,6 @@ export class OwnRecords<Write> {
     const staged = await this.#stage(said)
     await this.#parts.records.tables.commit(staged.writes)
     staged.apply()
-  }
-
-  /** What was said here since, and `incoming` takes the place or the number of. */
-  async #losers(incoming: readonly Signed[]): Promise<NameRecord[]> {
-    const { records, signer } = this.#parts
-    const lost = new Map<string, NameRecord>()
-    for (const signed of incoming) {
-      const { name, number } = signed.record
-      const own = await records.get(name, signer.peerId)
-      const rivals = own === undefined ? [] : [own]
-      for await (const other of records.withNumbers(signer.peerId, [number])) rivals.push(other)
-      for (const rival of rivals) {
-        const { record } = rival
-        if (isSame(rival, signed) || record.number <= this.#madeSince) continue
-        const loses = record.name === name ? isNewer(signed, rival) : Buffer.compare(signed.hash, rival.hash) < 0
-        // A node tells of itself again when it starts, and claims a work again when it is opened.
-        if (loses && (record.type === 'version' || record.type === 'retirement')) lost.set(record.name, record)
-      }
-    }
-    return [...lost.values()]
   }
 
   /** Own names inside `name`; throws where `name` may not be. */

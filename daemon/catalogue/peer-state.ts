@@ -29,7 +29,9 @@ export class PeerState {
   owesOwn = false
   owesPending = false
   isTelling = false
-  /** It has been told of all heads once. */
+  /** Connections to it that were made. */
+  meetings = 0
+  /** It has been told of all heads on the last of them. */
   isGreeted = false
   /** It has told all of its heads once. */
   isMet = false

@@ -104,7 +104,8 @@ export class Pull<Write> {
         above = record.number
       }
       held = { signed, above }
-      hasMore = more
+      hasMore = more && records.length > 0
+      if (records.length === 0) break
     }
     // Whoever has all of them is as far as the peer.
     if (held !== undefined) await this.#keep(held.signed, hasMore ? held.above : this.theirs.number)

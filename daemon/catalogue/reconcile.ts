@@ -5,6 +5,7 @@
 //   change heard of ──RELAY_MS──> heads, to those who do not know it yet
 //   every RECONCILE_MS ──> what failed is told again, and what still differs looked at again
 
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../clock.ts'
 import { withDeadline } from '../deadline.ts'
 import type { Log } from '../log.ts'
@@ -32,6 +33,8 @@ import { type Asking, Pull } from './pull.ts'
 import { openRecord, type Signed, type VerifySignature } from './record.ts'
 import type { Raise, Records } from './records.ts'
 
+/** A peer that does not end within this gives way to another: what it has brought until then is kept. */
+const PULL_MS = 30_000
 /** Between two tellings of own changes, for each connected peer: telling is work for both sides. */
 const TELL_PEER_MS = 0.5
 
@@ -69,6 +72,8 @@ export class Reconciler<Write> {
 
   constructor(parts: ReconcilerParts<Write>) {
     this.#parts = parts
+    // Every telling and every pull listens to it.
+    setMaxListeners(0, this.#stopped.signal)
     parts.records.onChanges(changes => this.#changed(changes))
   }
 
@@ -86,8 +91,12 @@ export class Reconciler<Write> {
 
   // --- who is there ------------------------------------------------------------------------------------------------
 
-  connected(peer: string): void {
-    void this.#tell(this.#peer(peer))
+  /** To be called for each new connection: who comes back may be another life of it, that knows less. */
+  connected(id: string): void {
+    const peer = this.#peer(id)
+    peer.meetings++
+    peer.isGreeted = false
+    void this.#tell(peer)
   }
 
   disconnected(peer: string): void {
@@ -235,9 +244,11 @@ export class Reconciler<Write> {
     if (theirs === undefined) return
     const parts = { ...this.#parts, keep: this.#keep.bind(this) }
     const onHead = (head: typeof theirs): void => peer.hear({ origin, ...head }, clock.monotonic())
-    const pull = new Pull(parts, { origin, peer: peer.id, theirs }, onHead, this.#stopped.signal)
+    const { number } = records.head(origin)
     try {
-      const isSame = await pull.run()
+      const isSame = await withDeadline(clock, PULL_MS, `asking ${peer.id}`, this.#stopped.signal, signal =>
+        new Pull(parts, { origin, peer: peer.id, theirs }, onHead, signal).run()
+      )
       if (isSame) {
         peer.succeeded(origin)
         await this.#compare(origin, peer)
@@ -245,7 +256,8 @@ export class Reconciler<Write> {
     } catch (error) {
       if (this.#stopped.signal.aborted) return
       log.debug('records were not got', { origin, peer: peer.id, error })
-      peer.rest(origin, records.head(origin), clock.monotonic() + PULL_REST_MS)
+      const ours = records.head(origin)
+      peer.rest(origin, ours, clock.monotonic() + (ours.number > number ? 0 : PULL_REST_MS))
     }
   }
 
@@ -305,6 +317,7 @@ export class Reconciler<Write> {
 
   async #greet(peer: PeerState): Promise<void> {
     const { records, self } = this.#parts
+    const { meetings } = peer
     const { number } = records.head(self)
     const all = [...records.heads].map(([origin, head]) => ({ origin, ...head }))
     for (let at = 0; at === 0 || at < all.length; at += HEADS_MAX)
@@ -313,7 +326,7 @@ export class Reconciler<Write> {
         records: [],
         more: at + HEADS_MAX < all.length
       })
-    peer.isGreeted = true
+    peer.isGreeted = peer.meetings === meetings
     peer.toldNumber = number
     peer.owesOwn ||= records.head(self).number > number
   }

@@ -67,7 +67,7 @@ export async function getContent(
       if (!hasCode(error, 'NO_PROVIDERS', 'TIMEOUT', 'SOURCE_CHANGED', 'VERSION_GONE')) throw error
       const now = await parts.settle(request, signal)
       if (now.isFixed || now.root.equals(settled.root) || tried === VERSIONS_TRIED_MAX)
-        throw (await versionGone(settled.root, now.newest, parts, signal)) ?? error
+        throw (await versionGone(settled, now.newest, parts, signal)) ?? error
       settled = now
     }
   }
@@ -82,7 +82,7 @@ async function getVersion(
 ): Promise<Omit<Got, 'seconds'>> {
   const { store } = parts
   const isHere = settled.newest === null || (await store.findHolding(settled.root)) !== undefined
-  const gone = isHere ? undefined : await versionGone(settled.root, settled.newest, parts, signal)
+  const gone = isHere ? undefined : await versionGone(settled, settled.newest, parts, signal)
   if (gone !== undefined) throw gone
   const resolved = await parts.find(settled, request, signal)
   // Nothing is removed while it is looked at, or a copy is being made of it.

@@ -8,6 +8,7 @@ import { withDeadline } from '../deadline.ts'
 import type { Peers } from '../exchange/sources.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { ASK_MS } from '../../proto/limits.ts'
+import type { Settled } from './resolve.ts'
 
 export interface GoneParts {
   readonly self: string
@@ -17,9 +18,9 @@ export interface GoneParts {
   holders(root: CID, signal: AbortSignal): Promise<readonly string[]>
 }
 
-/** VERSION_GONE, naming the newest version, if `root` was replaced and nobody has it; undefined where it may still be had. */
+/** VERSION_GONE, naming the newest version, if one was replaced and nobody has it; undefined where it may still be had. */
 export async function versionGone(
-  root: CID,
+  { root, record }: Pick<Settled, 'root' | 'record'>,
   newest: VersionRecord | null,
   parts: GoneParts,
   signal: AbortSignal
@@ -29,9 +30,10 @@ export async function versionGone(
   if ((await parts.holders(root, signal)).some(peer => peer !== parts.self)) return undefined
   const { name, seq } = newest
   const cid = newest.root.toString()
+  const wanted = record === null ? root.toString() : `version ${record.seq} of ${record.name}`
   return new PathmeshError(
     'VERSION_GONE',
-    `${root.toString()} was replaced, and nobody has it any more: the newest version of ${name} is ${seq} (${cid})`,
+    `${wanted} was replaced, and nobody has it any more: the newest version of ${name} is ${seq} (${cid})`,
     { details: { newest: seq, cid } }
   )
 }

@@ -187,6 +187,13 @@ export class FileTable {
     }
   }
 
+  /** The writes that forget which file is found first for each of these blocks, where it is one of those. */
+  async forgetSingle(cids: readonly CID[], ids: ReadonlySet<number>): Promise<Write[]> {
+    const keys = cids.map(cid => cid.multihash.bytes)
+    const known = await this.#single.getMany(keys)
+    return keys.filter((_, i) => ids.has(Number.parseInt(known[i] ?? '', 16))).map(key => del(this.#single, key))
+  }
+
   /** The write that makes a file unknown. Its other rows are skipped from then on. */
   remove(fileId: number): Write {
     return del(this.#files, idText(fileId))

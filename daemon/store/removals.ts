@@ -105,12 +105,15 @@ export class Removals {
 
   /** Forgets files that were known before `nextId`: the same root may be on its way here again. */
   async #forgetFiles(held: readonly HeldFile[], nextId: number): Promise<void> {
-    const { database, sources } = this.#parts
+    const { database, files, sources } = this.#parts
     const gone = new Set<number>()
     await database.commitInParts(this.#forgetRows(held, nextId, gone))
-    const paths = held.flatMap(({ source }) => (source === undefined ? [] : [source]))
-    for (let at = 0; at < paths.length; at += INDEX_LOOKUPS)
-      await database.note(await sources.forget(paths.slice(at, at + INDEX_LOOKUPS), gone))
+    for (let at = 0; at < held.length; at += INDEX_LOOKUPS) {
+      const some = held.slice(at, at + INDEX_LOOKUPS)
+      const paths = some.flatMap(({ source }) => (source === undefined ? [] : [source]))
+      const cids = some.map(({ cid }) => cid)
+      await database.note([...(await sources.forget(paths, gone)), ...(await files.forgetSingle(cids, gone))])
+    }
   }
 
   async *#forgetRows(held: readonly HeldFile[], nextId: number, gone: Set<number>): AsyncGenerator<Write> {

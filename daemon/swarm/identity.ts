@@ -1,13 +1,19 @@
 // This node's Ed25519 key, which is its name in the mesh: made once, kept in `identity.key`, used to sign.
 // Refuses a key file that others can read, or that is damaged: a new key would be another node.
 
+import { createPublicKey, type KeyObject, verify as verifyInThread } from 'node:crypto'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { PathmeshError } from '../../proto/errors.ts'
 import { parsePeerId, peerIdText } from './peer-id.ts'
 import { readPrivateFile, writePrivateFile } from './private-file.ts'
+
+const verify = promisify(verifyInThread)
+/** As many as members are usual. */
+const KEYS_MAX = 1_000
 
 /** What only this folder looks into. */
 export interface OpaqueKey {
@@ -37,17 +43,34 @@ export async function loadIdentity(folder: string): Promise<NodeIdentity> {
   return identityOf(key)
 }
 
-/** Whether `peerId`, whose text holds its public key, made `signature` over `message`. False for a text that is none. */
+/** Public keys of peers whose records are verified, so that each is read once. */
+const keys = new Map<string, KeyObject>()
+
+/**
+ * Whether `peerId`, whose text holds its public key, made `signature` over `message`: Ed25519 as OpenSSL checks it, on a thread
+ * of its own. False for a text that is none.
+ */
 export async function verifyPeerSignature(
   peerId: string,
   message: Uint8Array,
   signature: Uint8Array
 ): Promise<boolean> {
   if (signature.byteLength !== 64) return false
+  const key = publicKeyOf(peerId)
+  return key !== undefined && (await verify(null, message, key, signature))
+}
+
+function publicKeyOf(peerId: string): KeyObject | undefined {
+  const known = keys.get(peerId)
+  if (known !== undefined) return known
   try {
-    return await parsePeerId(peerId).publicKey.verify(message, signature)
+    const x = Buffer.from(parsePeerId(peerId).publicKey.raw).toString('base64url')
+    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+    if (keys.size >= KEYS_MAX) keys.clear()
+    keys.set(peerId, key)
+    return key
   } catch (error) {
-    if (error instanceof PathmeshError) return false
+    if (error instanceof PathmeshError) return undefined
     throw error
   }
 }

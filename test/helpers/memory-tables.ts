@@ -33,7 +33,9 @@ export class MemoryTable implements ByteTable<MemoryWrite> {
     this.#sorted ??= [...this.#rows.keys()].sort(byUnits)
     const [from, to] = [this.#place(text(range.gte)), this.#place(text(range.lt))]
     const { limit = Infinity, reverse = false } = range
-    const keys = reverse ? this.#sorted.slice(Math.max(from, to - limit), to).reverse() : this.#sorted.slice(from, to)
+    const keys = reverse
+      ? this.#sorted.slice(Math.max(from, to - limit), to).toReversed()
+      : this.#sorted.slice(from, to)
     const rows = keys.slice(0, limit).map(key => [key, this.#rows.get(key)] as const)
     for (const [key, value] of rows) if (value !== undefined) yield [Buffer.from(key, 'latin1'), value]
   }
@@ -102,7 +104,7 @@ export class MemoryTables implements CatalogueTables<MemoryWrite> {
     const heads = this.#heads
     return {
       async *list() {
-        yield* [...heads]
+        yield* heads
       },
       put: (origin, head) => () => void heads.set(origin, head)
     }

@@ -50,6 +50,11 @@ export class Network {
   attach(station: Station): void {
     this.#stations.set(station.id, station)
     this.#review()
+    // Who did not notice that the last life of it ended sees another connection.
+    for (const [a, b] of this.#links) {
+      const other = a === station.id ? b : b === station.id ? a : undefined
+      if (other !== undefined) this.#again(other, station)
+    }
   }
 
   detach(station: Station): void {
@@ -157,6 +162,14 @@ export class Network {
       this.#reviewView(a, b)
       this.#reviewView(b, a)
     }
+  }
+
+  #again(id: string, newcomer: Station): void {
+    const station = this.#stations.get(id)
+    if (station?.view.has(newcomer.id) !== true) return
+    this.#schedule.after(5 + 300 * this.#random.next(), () => {
+      if (station.isAlive && newcomer.isAlive && station.view.has(newcomer.id)) station.connected(newcomer.id)
+    })
   }
 
   #reviewView(id: string, peer: string): void {

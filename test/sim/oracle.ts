@@ -137,7 +137,6 @@ export class Oracle {
       for (const { id, content } of others) {
         const other = content.heads.get(origin)
         if (
-          head?.number === other?.number &&
           head?.names === other?.names &&
           head?.records === other?.records &&
           textOf(head?.digest ?? EMPTY) === textOf(other?.digest ?? EMPTY)
@@ -157,6 +156,10 @@ export class Oracle {
     const all = this.#newestOf(first, origins)
     for (const node of honest) {
       const own = this.#newestOf(node, origins)
+      const number = node.content.heads.get(node.id)?.number ?? 0
+      for (const said of own.values())
+        if (said?.record.origin === node.id && said.record.number > number)
+          throw new Violation(`${node.id} counts on from ${number}, and ${said.record.number} is taken`)
       for (const [key, said] of all)
         if (own.get(key) !== said) throw new Violation(`${node.id} and ${first.id} differ in ${shown(key)}`)
       if (own.size !== all.size) throw new Violation(`${node.id} has ${own.size} names, ${first.id} ${all.size}`)

@@ -37,7 +37,7 @@ export interface SimulateOptions {
   readonly nodes?: number
   /** Sees what nodes log, for whoever looks for a fault. */
   readonly log?: (now: number, node: string, event: string, facts: Record<string, unknown>) => void
-  readonly onTrace?: (now: number, what: string) => void
+  readonly onTrace?: (now: number, what: string, body?: Uint8Array) => void
 }
 
 /** Runs one seed. Throws Violation where a promise is broken. */
@@ -218,7 +218,7 @@ class Simulation {
   #trace(what: string, body?: Uint8Array): void {
     this.#hash.update(`${this.#schedule.now} ${what}\n`)
     if (body !== undefined) this.#hash.update(body)
-    this.#onTrace?.(this.#schedule.now, what)
+    this.#onTrace?.(this.#schedule.now, what, body)
   }
 }
 

@@ -16,7 +16,8 @@ import { arePlaced, followedStatsAt, linkStatsAt, type Look, lookAt, statsAt, to
 import type { WatchedRoot } from './root.ts'
 import { pathIn, type WatchedTree } from './tree.ts'
 
-export interface AttendantParts extends Pick<FolderWatchParts, 'publish' | 'retire' | 'published'> {
+export interface AttendantParts {
+  readonly sharing: Pick<FolderWatchParts, 'publish' | 'retire' | 'published'>
   readonly clock: Clock
   readonly root: WatchedRoot
   readonly tree: WatchedTree
@@ -62,8 +63,8 @@ export class Attendant {
     const { tree } = this.#parts
     const stats = await statsAt(this.#pathOf(entry))
     if (stats === undefined) return this.#missing(entry)
+    this.#checkDevice(entry, stats)
     entry.here()
-    entry.dev = stats.isDirectory() ? stats.dev : undefined
     if (stats.isDirectory() && (await this.#isContainer(entry))) {
       tree.divide(entry)
       return this.#list(entry, stats)
@@ -74,11 +75,11 @@ export class Attendant {
 
   /** A directory inside which names are published cannot be published itself without ending them. */
   async #isContainer(entry: Entry): Promise<boolean> {
-    const { options, tree, published } = this.#parts
+    const { options, sharing, tree } = this.#parts
     if (entry === tree.top) return entry.children !== undefined
     if (!('work' in options.target)) return false
     const name = this.#nameOf(entry)
-    const names = await published(name)
+    const names = await sharing.published(name)
     return !names.includes(name) && (names.length > 0 || entry.children !== undefined)
   }
 
@@ -126,9 +127,9 @@ export class Attendant {
   }
 
   async #publish(entry: Entry): Promise<void> {
-    const { emit, options, publish } = this.#parts
+    const { emit, options, sharing } = this.#parts
     const unit = { path: this.#pathOf(entry), name: this.#nameOf(entry) }
-    const done = await publish(unit, options.signal, progress => emit('progress', progress))
+    const done = await sharing.publish(unit, options.signal, progress => emit('progress', progress))
     entry.failure = undefined
     emit(unit.path, { ...done, event: 'published' })
   }
@@ -168,18 +169,29 @@ export class Attendant {
     return stats && `${stats.ino}:${stats.size}:${stats.mtimeNs}`
   }
 
-  /** A file system that was mounted inside and is not now took its files away; they were not deleted. */
+  /** A file system that came or went hides or takes files; they were not deleted. */
+  #checkDevice(entry: Entry, stats: BigIntStats): void {
+    const dev = stats.isDirectory() ? stats.dev : undefined
+    if (entry.dev !== undefined && dev !== undefined && dev !== entry.dev) {
+      const path = this.#pathOf(entry)
+      const advice = 'put back the one that was there, or start the watch anew to publish what is there now'
+      throw new PathmeshError('NOT_FOUND', `${path} lies on another file system than before: ${advice}`)
+    }
+    entry.dev = dev
+  }
+
+  /** The same for what is mounted inside a unit. */
   #checkMounts(entry: Entry, { devices }: Look): void {
     if (entry.mounts.some(device => !devices.has(device))) {
       const path = this.#pathOf(entry)
       const advice = 'mount it again, or start the watch anew to publish what is left'
-      throw new PathmeshError('NOT_FOUND', `a file system that was mounted at or below ${path} is gone: ${advice}`)
+      throw new PathmeshError('NOT_FOUND', `a file system that was mounted below ${path} is gone: ${advice}`)
     }
     entry.mounts = [...devices].filter(device => device !== this.#parts.root.dev)
   }
 
   async #missing(entry: Entry): Promise<void> {
-    const { clock, emit, options, retire, tree } = this.#parts
+    const { clock, emit, options, sharing, tree } = this.#parts
     // The root's own end is a pause.
     if (entry === tree.top) return
     for (const child of entry.children?.values() ?? []) tree.dueWithin(child, 0)
@@ -190,7 +202,7 @@ export class Attendant {
     const leftMs = entry.missingAt + options.settleMs - now
     if (leftMs > 0) return tree.dueIn(entry, leftMs)
     if (!(await this.#isDeleted(entry))) return this.#gone(entry)
-    const unshared = await retire(this.#nameOf(entry))
+    const unshared = await sharing.retire(this.#nameOf(entry))
     if (unshared !== undefined) emit(this.#pathOf(entry), { event: 'retired', url: unshared.url, seq: unshared.seq })
     this.#gone(entry)
   }

@@ -142,7 +142,8 @@ class FolderWatch {
       onSooner: () => this.#alarm.ring()
     })
     this.#attendant = new Attendant({
-      ...parts,
+      clock: parts.clock,
+      sharing: parts,
       root,
       tree: this.#tree,
       watches: this.#watches,

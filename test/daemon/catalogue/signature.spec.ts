@@ -39,13 +39,15 @@ async function identity(): Promise<NodeIdentity> {
   }
 }
 
-const fromLittle = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)
-const toLittle = (value: bigint): Buffer => Buffer.from(value.toString(16).padStart(64, '0'), 'hex').reverse()
+const fromLittle = (bytes: Uint8Array): bigint => BigInt(`0x${Buffer.from(bytes.toReversed()).toString('hex')}`)
+const toLittle = (value: bigint): Buffer =>
+  Buffer.from(Buffer.from(value.toString(16).padStart(64, '0'), 'hex').toReversed())
 
 describe('a signature', () => {
   it('is that of the key, and does not become another one', async () => {
-    const { peerId, sign } = await identity()
-    const signature = await sign(MESSAGE)
+    const node = await identity()
+    const { peerId } = node
+    const signature = await node.sign(MESSAGE)
     assert.equal(await accepted(peerId, signature), true)
     const [r, s] = [signature.subarray(0, 32), fromLittle(signature.subarray(32))]
     // The same S again, once around the group, and as often as 32 bytes hold.
@@ -57,8 +59,9 @@ describe('a signature', () => {
   })
 
   it('has no R in a second encoding', async () => {
-    const { peerId, sign } = await identity()
-    const signature = await sign(MESSAGE)
+    const node = await identity()
+    const { peerId } = node
+    const signature = await node.sign(MESSAGE)
     const r = fromLittle(signature.subarray(0, 32))
     for (const other of [r + P, r ^ (1n << 255n)])
       if (other < 2n ** 256n)

@@ -13,7 +13,7 @@ import { ManualClock } from '../../helpers/manual-clock.ts'
 import { Seeded } from '../../helpers/seeded.ts'
 import { directory, file, temporaryFolder, writeTree } from '../../helpers/trees.ts'
 import { until } from '../../helpers/until.ts'
-import { KeepingNode, never } from './keeping-node.ts'
+import { KeepingNode, never, settled } from './keeping-node.ts'
 
 const random = new Seeded('keep')
 
@@ -53,6 +53,27 @@ describe('kept versions', () => {
       cids.map(cid => node.holdings(cid).length),
       [0, 0, 0]
     )
+  })
+
+  it('leave no row of what they were when they go', async () => {
+    const path = join(node.work, 'tree')
+    await writeTree(directory({ same: file('same') }), path)
+    await settled(join(path, 'same'))
+    const rows: number[][] = []
+    for (let version = 0; version < 6; version++) {
+      await writeFile(join(path, 'small'), `version ${version}`)
+      await writeFile(join(path, 'run'), `program ${version}`, { mode: 0o755 })
+      await writeFile(join(path, 'large'), random.bytes(2 * LEAF_BYTES))
+      await node.publish(path)
+      // It stops when all has gone that was to go.
+      await node.stop()
+      await node.start()
+      const { database } = node.store
+      const tables = ['files', 'sources', 'released', 'stages', 'holdings'].map(name => database.table(name))
+      const keyed = ['places', 'single'].map(name => database.keysTable(name))
+      rows.push(await Promise.all([...tables, ...keyed].map(async table => (await table.keys().all()).length)))
+    }
+    assert.deepEqual(rows.at(-1), rows[2])
   })
 
   it('stay while another name keeps the same bytes', async () => {

@@ -148,8 +148,25 @@ describe('a watched folder, where something is missing', () => {
       mounted.unmount()
     }
     await watched.passUntil('the failure', () => watched.of('failed').length > 0)
-    assert.match(watched.of('failed')[0]?.error.detail ?? '', /mounted at or below .*dir is gone/)
+    assert.match(watched.of('failed')[0]?.error.detail ?? '', /mounted below .*dir is gone/)
     await watched.pass(SETTLE_MS * 4)
     assert.deepEqual([watched.retired, watched.published.length], [[], 2])
+  })
+
+  it('fails, and retires no name inside a directory, whose file system is gone', async function () {
+    const mounted = smallFileSystem(watched.at('mount'), 1)
+    if (mounted === undefined) this.skip()
+    try {
+      await writeFile(watched.at('mount', 'a'), 'x')
+      watched.names.add('work/mount/a')
+      watched.start({ fullLookMs: SETTLE_MS })
+      await watched.publications(3)
+    } finally {
+      mounted.unmount()
+    }
+    await watched.passUntil('the failure', () => watched.of('failed').length > 0)
+    assert.match(watched.of('failed')[0]?.error.detail ?? '', /mount lies on another file system than before/)
+    await watched.pass(SETTLE_MS * 4)
+    assert.deepEqual(watched.retired, [])
   })
 })

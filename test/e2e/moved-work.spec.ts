@@ -1,0 +1,71 @@
+// A work and the node that it lives on: one at a time, followed by its bare name when it moves.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'mocha'
+import { hasCode, type Mesh } from '../../client/index.ts'
+import { type WorkLine, WorkLine as WorkForm } from '../../proto/api.ts'
+import { type Daemon, must, Scene } from '../helpers/daemons.ts'
+import { collect, failsWith } from '../helpers/trees.ts'
+import { until } from '../helpers/until.ts'
+
+describe('a work that moves', function () {
+  this.timeout(60_000)
+  let scene: Scene
+  let [a, b, c]: Daemon[] = []
+  let [first, second, third]: Mesh[] = []
+
+  before(async () => {
+    scene = await Scene.open()
+    ;[a, b, c] = await scene.mesh('a', 'b', 'c')
+    ;[first, second, third] = await Promise.all([a, b, c].map(node => scene.connect(must(node))))
+  })
+  after(() => scene.close())
+
+  it('is taken over from a connected node only when that is said, and then belongs to the new one', async () => {
+    await must(first).work('taken').path('x').writeFile('of a')
+    await assert.rejects(must(second).work('taken').folder(), failsWith('WORK_IN_USE', /takeOver/))
+    await must(second).work('taken', { takeOver: true }).path('x').writeFile('of b')
+    await assert.rejects(must(first).work('taken').path('x').writeFile('of a again'), failsWith('WORK_IN_USE'))
+    const homes = await until('the third knows of both claims', async () => {
+      const lines = await collect(must(third).works())
+      const found = lines.filter(({ work }) => work === 'taken').map(facts)
+      return found.length === 2 && found.some(([, , epoch]) => epoch === 2) && found
+    })
+    assert.deepEqual(
+      homes.toSorted(),
+      [
+        ['a', false, 1, true, 1],
+        ['b', true, 2, true, 1]
+      ].toSorted()
+    )
+    assert.equal(await must(third).path('taken/x').readFile('utf8'), 'of b')
+    assert.equal(await must(third).path('taken@a/x').readFile('utf8'), 'of a')
+    const command = (await must(c).cli(['works'])).lines.map(line => WorkForm.parse(line)).map(facts)
+    for (const line of homes) assert.ok(command.some(other => String(other) === String(line)), String(line))
+  })
+
+  it('goes on by its bare name on another node, once its own was killed', async () => {
+    const old = must(first).work('train').path('model')
+    await old.writeFile('of a')
+    const model = must(third).path('train/model')
+    assert.equal(await model.readFile('utf8'), 'of a')
+    const { cid } = await old.stat()
+    await must(a).kill9()
+    const moved = must(second).work('train').path('model')
+    await until('the work is free', async () => {
+      try {
+        await moved.writeFile('of b now')
+        return true
+      } catch (error) {
+        if (hasCode(error, 'WORK_IN_USE')) return false
+        throw error
+      }
+    })
+    await until('the third follows', async () => (await model.latest()).origin === must(b).peerId)
+    assert.equal(await model.readFile('utf8'), 'of b now')
+    const was = await must(third).stat('train@a/model')
+    assert.deepEqual([was.cid, was.origin, was.size], [cid, must(a).peerId, 4])
+  })
+})
+
+const facts = ({ node, home, epoch, connected, names }: WorkLine) => [node, home, epoch, connected, names] as const
