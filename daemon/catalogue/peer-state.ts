@@ -52,12 +52,15 @@ export class PeerState {
     return this.#heads.get(origin)
   }
 
-  hear({ origin, number, digest }: NamedHead, now: number): void {
-    if (this.#heads.size >= ORIGINS_MAX && !this.#heads.has(origin)) return
+  /** What is known of it from now on. */
+  hear({ origin, number, digest }: NamedHead, now: number): Heard | undefined {
     const known = this.#heads.get(origin)
+    if (known === undefined && this.#heads.size >= ORIGINS_MAX) return undefined
     // The moment counts from which it is as it is.
-    if (known !== undefined && known.head.number === number && agrees(known.head, { number, digest })) return
-    this.#heads.set(origin, { head: { number, digest }, at: now })
+    if (known !== undefined && known.head.number === number && agrees(known.head, { number, digest })) return known
+    const heard = { head: { number, digest }, at: now }
+    this.#heads.set(origin, heard)
+    return heard
   }
 
   /** It has nothing for us that we lack, or failed: until it changes, or for a while. */

@@ -3,7 +3,7 @@
 //
 //   own change ──at once, paced──> heads, with the records ──> kept there, or pulled
 //   change heard of ──RELAY_MS──> heads, to those who do not know it yet
-//   every RECONCILE_MS ──> what failed is told again, and what still differs looked at again
+//   every RECONCILE_MS ──> what failed is told again, and what still differs looked at again; all heads to one of them
 
 import { setMaxListeners } from 'node:events'
 import type { Clock } from '../clock.ts'
@@ -166,6 +166,11 @@ export class Reconciler<Write> {
     if (theirs === undefined) return
     if (!agrees(theirs, ours)) {
       this.#behind.add(origin)
+      // It may have missed, or lost, what it was told before.
+      if (theirs.number > ours.number) return
+      if (origin === self) peer.owesOwn = true
+      else peer.pending.add(origin)
+      this.#relaySoon()
       return
     }
     if (origin === self) own.confirm(ours.number)
@@ -243,7 +248,11 @@ export class Reconciler<Write> {
     const theirs = peer.head(origin)?.head
     if (theirs === undefined) return
     const parts = { ...this.#parts, keep: this.#keep.bind(this) }
-    const onHead = (head: typeof theirs): void => peer.hear({ origin, ...head }, clock.monotonic())
+    let last = peer.head(origin)
+    // What it has told meanwhile is newer than an answer that was on its way.
+    const onHead = (head: typeof theirs): void => {
+      if (peer.head(origin) === last) last = peer.hear({ origin, ...head }, clock.monotonic())
+    }
     const { number } = records.head(origin)
     try {
       const isSame = await withDeadline(clock, PULL_MS, `asking ${peer.id}`, this.#stopped.signal, signal =>
@@ -264,7 +273,7 @@ export class Reconciler<Write> {
   // --- telling -----------------------------------------------------------------------------------------------------
 
   #changed(changes: readonly Signed[]): void {
-    const { self, clock, random } = this.#parts
+    const { self, clock } = this.#parts
     const own = changes.filter(({ record }) => record.origin === self)
     this.#recent.push(...own)
     this.#recent.splice(0, this.#recent.length - HEADS_RECORDS_MAX)
@@ -280,12 +289,16 @@ export class Reconciler<Write> {
       if (wait <= 0) this.#tellAll()
       else this.#cancelTell ??= clock.after(wait, () => this.#tellAll())
     }
-    if (others.size > 0)
-      this.#cancelRelay ??= clock.after(RELAY_MS * (0.5 + random() / 2), () => {
-        this.#cancelRelay = undefined
-        for (const peer of this.#peers.values()) peer.owesPending = true
-        this.#tellAll()
-      })
+    if (others.size > 0) this.#relaySoon()
+  }
+
+  #relaySoon(): void {
+    const { clock, random } = this.#parts
+    this.#cancelRelay ??= clock.after(RELAY_MS * (0.5 + random() / 2), () => {
+      this.#cancelRelay = undefined
+      for (const peer of this.#peers.values()) peer.owesPending = true
+      this.#tellAll()
+    })
   }
 
   #tellAll(): void {
@@ -378,6 +391,9 @@ export class Reconciler<Write> {
   #tick(): void {
     const { clock, random } = this.#parts
     this.#cancelTick = clock.after(RECONCILE_MS * (0.75 + random() / 2), () => {
+      // One of them, whatever it is believed to know, is told of all heads again.
+      const again = [...this.#peers.values()][Math.floor(random() * this.#peers.size)]
+      if (again !== undefined) again.isGreeted = false
       for (const peer of this.#peers.values()) {
         peer.owesPending = true
         void this.#tell(peer)

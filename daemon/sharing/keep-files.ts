@@ -3,7 +3,7 @@
 
 import { chmod, lstat, mkdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Fingerprint, fingerprintOf, sameContentStamp, sameFile } from '../content/fingerprint.ts'
+import { type Fingerprint, fingerprintOf, sameFile } from '../content/fingerprint.ts'
 import type { ScannedEntry, ScannedFile } from '../content/scan.ts'
 import type { Stage } from '../store/kept-folder.ts'
 import type { KnownSource } from '../store/source-table.ts'
@@ -205,7 +205,7 @@ async function copyOne(
 
 /** Neither written nor replaced; ctime shows a time of writing that was set back. */
 const isUntouched = (before: Fingerprint, after: Fingerprint): boolean =>
-  sameFile(before, after) && before.ctimeNs === after.ctimeNs && sameContentStamp(before, after)
+  sameFile(before, after) && before.ctimeNs === after.ctimeNs
 
 const modeOf = ({ executable }: ScannedFile): number => (executable ? 0o555 : 0o444)
 

@@ -13,8 +13,8 @@ import type { Schedule } from './schedule.ts'
 export interface Station {
   readonly id: string
   readonly isAlive: boolean
-  /** Peers that it believes to be connected with. */
-  readonly view: Set<string>
+  /** Peers that it believes to be connected with, and since when. */
+  readonly view: Map<string, number>
   connected(peer: string): void
   disconnected(peer: string): void
   answer(from: string, method: string, body: Bytes, signal: AbortSignal): AsyncIterable<Answer>
@@ -50,11 +50,6 @@ export class Network {
   attach(station: Station): void {
     this.#stations.set(station.id, station)
     this.#review()
-    // Who did not notice that the last life of it ended sees another connection.
-    for (const [a, b] of this.#links) {
-      const other = a === station.id ? b : b === station.id ? a : undefined
-      if (other !== undefined) this.#again(other, station)
-    }
   }
 
   detach(station: Station): void {
@@ -164,9 +159,12 @@ export class Network {
     }
   }
 
+  /** A new connection is seen at both ends, also where the last one is not known to have ended. */
   #again(id: string, newcomer: Station): void {
     const station = this.#stations.get(id)
-    if (station?.view.has(newcomer.id) !== true) return
+    const since = station?.view.get(newcomer.id)
+    // Both notice one connection at about the same time.
+    if (station === undefined || since === undefined || this.#schedule.now - since < 1_000) return
     this.#schedule.after(5 + 300 * this.#random.next(), () => {
       if (station.isAlive && newcomer.isAlive && station.view.has(newcomer.id)) station.connected(newcomer.id)
     })
@@ -182,10 +180,11 @@ export class Network {
       if (!station.isAlive || this.#stations.get(id) !== station) return
       if (this.#reaches(id, peer) !== isUp || station.view.has(peer) === isUp) return
       this.#trace(`${id} ${isUp ? '+' : '-'} ${peer}`)
-      if (isUp) station.view.add(peer)
+      if (isUp) station.view.set(peer, this.#schedule.now)
       else station.view.delete(peer)
-      if (isUp) station.connected(peer)
-      else station.disconnected(peer)
+      if (!isUp) return station.disconnected(peer)
+      station.connected(peer)
+      this.#again(peer, station)
     })
   }
 }

@@ -51,7 +51,7 @@ const STOP_MS = 5_000
 export class Life implements Station {
   readonly id: string
   readonly number: number
-  readonly view = new Set<string>()
+  readonly view = new Map<string, number>()
   readonly brain: Brain
   /** Writes as this life. */
   readonly commit: (writes: readonly Write[]) => Promise<void>
@@ -81,7 +81,7 @@ export class Life implements Station {
         return lies === undefined ? asking : lies.asking(this, peer, asking)
       },
       knowsOthers: () => true,
-      connected: () => [...this.view]
+      connected: () => [...this.view.keys()]
     })
     this.#handlers = this.brain.handlers()
   }

@@ -109,7 +109,6 @@ export class Attendant {
     const mark = isMarked ? await this.#markOf(entry, stats, marker) : undefined
     if (isMarked && (mark === undefined || mark === entry.marker)) return
     const lookedAt = { monotonicMs: clock.monotonic(), wallMs: clock.now() }
-    const isFirst = !entry.wasLookedAt
     const look = await this.#look(entry)
     this.#checkMounts(entry, look)
     if (entry.isPublished(look)) {
@@ -117,7 +116,8 @@ export class Attendant {
       entry.failure = undefined
       return entry.quiet()
     }
-    const isQuick = isMarked ? !isFirst : await arePlaced(this.#pathOf(entry), entry.placed ?? [], look)
+    // A marker that appeared while it was watched says more than the times of the files; one that was there says less.
+    const isQuick = isMarked ? entry.wasNoticed : await arePlaced(this.#pathOf(entry), entry.placed ?? [], look)
     const unsettledMs = entry.unsettledMs(look, isQuick ? quickMs : settleMs, lookedAt)
     if (unsettledMs > 0) return tree.dueIn(entry, unsettledMs)
     // What vanished with the root changed nothing; the pause that follows looks at everything again.

@@ -64,8 +64,9 @@ export class Entry {
     return this.#isWritten ? undefined : this.#placed
   }
 
-  get wasLookedAt(): boolean {
-    return this.#digest !== undefined
+  /** Whether anything happened in it while it was watched. */
+  get wasNoticed(): boolean {
+    return this.#noticedAt !== -Infinity
   }
 
   noticed(kind: NoticeKind, inside: string, now: number): void {

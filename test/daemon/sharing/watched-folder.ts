@@ -12,7 +12,7 @@ import { temporaryFolder } from '../../helpers/trees.ts'
 
 export const SETTLE_MS = 2_000
 /** Of the clock at a time, and the real time that the disk is given for it. */
-const STEP_MS = 50
+const STEP_MS = 100
 const STEP_REAL_MS = 1
 const DEADLINE_MS = 15_000
 
@@ -103,6 +103,11 @@ export class WatchedFolder {
 
   of<E extends FolderEvent['event']>(event: E): Extract<FolderEvent, { event: E }>[] {
     return this.events.filter((found): found is Extract<FolderEvent, { event: E }> => found.event === event)
+  }
+
+  /** Directories that are watched, by this process. */
+  static get directories(): number {
+    return process.getActiveResourcesInfo().filter(name => /FSEvent/i.test(name)).length
   }
 
   /** Ends the watch, and waits for its end. */

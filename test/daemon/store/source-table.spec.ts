@@ -34,7 +34,7 @@ describe('SourceTable', () => {
     const known = { fingerprint: print(), cid, tsize: 5, executable: false }
     await database.commit([
       ...files.add({ ...known, path: '/kept/x', stampedAt: 0, class: 'kept' }, cid.multihash.digest, false),
-      sources.put({ ...known, path: '/work/x', stampedAt: NOW, twin })
+      sources.put({ ...known, path: '/srv/x', stampedAt: NOW, twin })
     ])
   })
 
@@ -43,7 +43,7 @@ describe('SourceTable', () => {
     await folder.remove()
   })
 
-  const find = async (fingerprint: Fingerprint, absolute = '/work/x') => {
+  const find = async (fingerprint: Fingerprint, absolute = '/srv/x') => {
     const [found] = await sources.findUnchanged([{ absolute, fingerprint }])
     return found
   }
@@ -56,13 +56,13 @@ describe('SourceTable', () => {
 
   it('does not know one that was written, replaced, or is elsewhere', async () => {
     for (const other of [{ mtimeNs: 1n }, { ino: 3n }, { size: 6n }]) assert.equal(await find(print(other)), undefined)
-    assert.equal(await find(print(), '/work/y'), undefined)
+    assert.equal(await find(print(), '/srv/y'), undefined)
   })
 
   it('does not know one that may have been written within the tick of the clock in which it was kept', async () => {
     const fresh = print({ mtimeNs: BigInt(NOW - 10) * 1_000_000n })
     await database.commit([
-      sources.put({ path: '/work/x', fingerprint: fresh, cid, tsize: 5, executable: false, stampedAt: NOW, twin })
+      sources.put({ path: '/srv/x', fingerprint: fresh, cid, tsize: 5, executable: false, stampedAt: NOW, twin })
     ])
     assert.equal(await find(fresh), undefined)
   })
@@ -77,7 +77,7 @@ describe('SourceTable', () => {
   it('keeps several apart, in the order asked', async () => {
     const found = await sources.findUnchanged([
       { absolute: '/none', fingerprint: print() },
-      { absolute: '/work/x', fingerprint: print() },
+      { absolute: '/srv/x', fingerprint: print() },
       { absolute: '/none', fingerprint: print() }
     ])
     assert.deepEqual(
@@ -87,9 +87,9 @@ describe('SourceTable', () => {
   })
 
   it('forget() takes out those whose kept file goes, and no other', async () => {
-    await database.commit(await sources.forget(['/work/x', '/none'], new Set([twin + 1])))
+    await database.commit(await sources.forget(['/srv/x', '/none'], new Set([twin + 1])))
     assert.ok((await find(print())) !== undefined)
-    await database.commit(await sources.forget(['/work/x', '/none'], new Set([twin])))
+    await database.commit(await sources.forget(['/srv/x', '/none'], new Set([twin])))
     assert.equal(await find(print()), undefined)
   })
 })
