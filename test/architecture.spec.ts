@@ -230,7 +230,7 @@ const FLOORS: readonly Floor[] = [
 const LAYERS = [
   ['main', 'index'],
   ['daemon'],
-  ['join', 'node-facts', 'steps', 'wiring'],
+  ['join', 'node-facts', 'node-records', 'steps', 'wiring'],
   ['config'],
   ['admin', 'works'],
   ['sharing'],

@@ -57,7 +57,7 @@ export class OwnLosses<Write> {
   /** What an earlier life said and is later replaced has been heard of, and the note of it was lost. */
   #isSince({ record }: Signed, incoming: Signed): boolean {
     if (record.number > this.#born) return true
-    return record.number > this.#unheard && record.time >= incoming.record.time
+    return record.number > this.#unheard && record.time > incoming.record.time
   }
 
   #loses(own: Signed, incoming: Signed): boolean {

@@ -42,6 +42,8 @@ export interface NewVersion {
   readonly of?: Source | null
   /** Versions of this name that are kept, the newest included. */
   readonly keep?: number
+  /** The root that it lies in, if that is another: kept for as long. */
+  readonly within?: CID
 }
 
 export interface Published<Write> {
@@ -92,7 +94,7 @@ export class OwnRecords<Write> {
   publish<T>(version: NewVersion, commit: (published: Published<Write>) => Promise<T>): Promise<T> {
     const { records, signer } = this.#parts
     return this.#inTurn(async () => {
-      const { name, root, kind, size, meta, of = null, keep = KEPT_VERSIONS } = version
+      const { name, root, kind, size, meta, of = null, keep = KEPT_VERSIONS, within } = version
       const before = (await records.get(name, signer.peerId))?.record
       if (before?.type === 'version' && saysTheSame(before, version))
         return commit({ record: before, unchanged: true, retired: [], released: [], writes: [] })
@@ -104,7 +106,7 @@ export class OwnRecords<Write> {
       const record = said.at(-1)?.record
       if (record?.type !== 'version') throw new TypeError(`${name} did not become a version`)
       const staged = await this.#stage(said)
-      const { writes, released } = await this.#roots.replace(record, keep, inside)
+      const { writes, released } = await this.#roots.replace(record, { keep, within }, inside)
       const result = await commit({
         record,
         unchanged: false,
@@ -172,9 +174,10 @@ export class OwnRecords<Write> {
       const again = await this.#say(lost, incoming, highest)
       const last = again.at(-1)?.record.number ?? highest
       const staged = await records.stage([...incoming, ...again], { origin: signer.peerId, number: last })
-      const moved = lost.flatMap((record, i) =>
-        record.type === 'version' ? this.#roots.move(record, again[i]?.record.seq ?? record.seq) : []
-      )
+      const moved: Write[] = []
+      for (const [i, record] of lost.entries())
+        if (record.type === 'version')
+          moved.push(...(await this.#roots.move(record, again[i]?.record.seq ?? record.seq)))
       if (staged.writes.length > 0) await records.tables.commit([...staged.writes, ...moved])
       staged.apply()
       this.#losses.saidAgain(lost)

@@ -1,7 +1,7 @@
 // Which roots own names keep: of each name those of its newest versions, as many as were asked for. What no name keeps any
 // more is told, once. It decides nothing about bytes.
 
-import type { CID } from 'multiformats/cid'
+import { CID } from 'multiformats/cid'
 import { readRootKey, rootKey, startingWith } from './keys.ts'
 import type { VersionRecord } from './record.ts'
 import type { Records } from './records.ts'
@@ -26,12 +26,19 @@ export class OwnRoots<Write> {
     return [...names]
   }
 
-  /** Keeps a new version, and lets go those of its name beyond the newest `keep`, and all of the `retired`. */
-  async replace(version: VersionRecord, keep: number, retired: readonly VersionRecord[]): Promise<LetGo<Write>> {
-    const { name, root, seq } = version
+  /**
+   * Keeps a new version, and lets go those of its name beyond the newest `keep`, and all of the `retired`. What is `within`
+   * another root keeps that one too: it may lie nowhere else.
+   */
+  async replace(
+    version: VersionRecord,
+    { keep, within = version.root }: { readonly keep: number; readonly within?: CID | undefined },
+    retired: readonly VersionRecord[]
+  ): Promise<LetGo<Write>> {
+    const { root } = version
     const window = (await this.#versions(version)).slice(Math.max(0, keep - 1))
-    const { writes, released } = await this.#letGo([...window, ...(await this.#all(retired))], root)
-    return { writes: [...writes, this.#records.tables.roots.put(rootKey(root.bytes, name, seq), EMPTY)], released }
+    const { writes, released } = await this.#letGo([...window, ...(await this.#all(retired))], [root, within])
+    return { writes: [...writes, ...this.#keep(version, version.seq, within)], released }
   }
 
   /** Lets go every version of these names. */
@@ -40,26 +47,42 @@ export class OwnRoots<Write> {
   }
 
   /** What was said once more, with another number, keeps what it kept. */
-  move({ name, root, seq }: VersionRecord, to: number): Write[] {
+  async move(version: VersionRecord, to: number): Promise<Write[]> {
+    const { name, root, seq } = version
     const { roots } = this.#records.tables
-    return [roots.del(rootKey(root.bytes, name, seq)), roots.put(rootKey(root.bytes, name, to), EMPTY)]
+    const bytes = await roots.get(rootKey(root.bytes, name, seq))
+    const within = bytes === undefined || bytes.length === 0 ? root : CID.decode(bytes)
+    const old = [root, within].map(kept => roots.del(rootKey(kept.bytes, name, seq)))
+    return [...old, ...this.#keep(version, to, within)]
   }
 
-  async #letGo(versions: readonly VersionRecord[], published?: CID): Promise<LetGo<Write>> {
+  /** A row for each root; that of the version says in which other it lies. */
+  #keep({ name, root }: VersionRecord, seq: number, within: CID): Write[] {
     const { roots } = this.#records.tables
-    const keys = versions.map(({ root, name, seq }) => rootKey(root.bytes, name, seq))
-    const rows = await roots.getMany(keys)
+    if (within.toString() === root.toString()) return [roots.put(rootKey(root.bytes, name, seq), EMPTY)]
+    return [roots.put(rootKey(within.bytes, name, seq), EMPTY), roots.put(rootKey(root.bytes, name, seq), within.bytes)]
+  }
+
+  async #letGo(versions: readonly VersionRecord[], published: readonly CID[] = []): Promise<LetGo<Write>> {
+    const { roots } = this.#records.tables
+    const rows = await roots.getMany(versions.map(({ root, name, seq }) => rootKey(root.bytes, name, seq)))
     // Those that were let go before are remembered still, and not told of again.
-    const gone = versions.filter((_, i) => rows[i] !== undefined)
-    const writes = keys.filter((_, i) => rows[i] !== undefined).map(key => roots.del(key))
+    const gone = versions.flatMap((version, i) => {
+      const row = rows[i]
+      if (row === undefined) return []
+      return [{ version, roots: row.length === 0 ? [version.root] : [version.root, CID.decode(row)] }]
+    })
     const released = new Map<string, CID>()
-    for (const { root } of gone) {
-      if (published?.equals(root) === true || released.has(root.toString())) continue
+    for (const root of gone.flatMap(({ roots: kept }) => kept)) {
+      if (published.some(other => other.equals(root)) || released.has(root.toString())) continue
       let isKept = false
       for await (const { name, seq } of this.#keepers(root))
-        isKept ||= !gone.some(version => version.name === name && version.seq === seq)
+        isKept ||= !gone.some(({ version }) => version.name === name && version.seq === seq)
       if (!isKept) released.set(root.toString(), root)
     }
+    const writes = gone.flatMap(({ version: { name, seq }, roots: kept }) =>
+      kept.map(root => roots.del(rootKey(root.bytes, name, seq)))
+    )
     return { writes, released: [...released.values()] }
   }
 

@@ -35,7 +35,8 @@ export async function aliasVersion(
   const size = sub === '' && record !== null ? record.size : await sizeOf(resolved, branches, signal)
   const of = record === null ? null : { name: record.name, origin: record.origin, seq: record.seq }
   const meta = request.meta ?? record?.meta ?? null
-  const { record: alias } = await catalogue.own.publish({ name, root: cid, kind, size, meta, of, keep: 1 }, published =>
+  const version = { name, root: cid, kind, size, meta, of, keep: 1, within: resolved.root }
+  const { record: alias } = await catalogue.own.publish(version, published =>
     retention.exclusive(async () => {
       const writes = [...published.writes, ...retention.release(published.released)]
       if (writes.length > 0) await store.database.commit(writes)

@@ -11,7 +11,7 @@ import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { SETTLE_MS } from '../../proto/limits.ts'
 import { checkName, checkWork, defaultName } from '../../proto/ref.ts'
 import type { OnProgress } from './fetch.ts'
-import { pathOf, urlOf } from './names.ts'
+import { urlOf } from './names.ts'
 import { OwnFolder, realpathOf } from './own-folder.ts'
 import { assertSeen } from './seen.ts'
 import { type FolderWatchOptions, watchFolder } from './watch/folder-watch.ts'
@@ -83,9 +83,9 @@ async function retire(name: string, parts: ShareWatchParts): Promise<{ url: stri
 /** Own names at `name`, and inside it. */
 async function publishedAt(name: string, { catalogue, self }: ShareWatchParts): Promise<string[]> {
   const names: string[] = []
-  for await (const record of catalogue.list(name)) {
-    const isThere = record.name === name || record.name.startsWith(`${name}/`)
-    if (record.origin === self && isThere && pathOf(record.name) !== '') names.push(record.name)
-  }
+  const isWork = !name.includes('/')
+  if (!isWork && (await catalogue.known(name)).some(record => record.name === name && record.origin === self))
+    names.push(name)
+  for await (const record of catalogue.list(`${name}/`)) if (record.origin === self) names.push(record.name)
   return names
 }

@@ -49,6 +49,7 @@ import { share, unshare } from './own.ts'
 import { entriesOf, rangeOf } from './read.ts'
 import { find, type Resolved, type ResolveParts, type Settled, settle, type TreeReader } from './resolve.ts'
 import { untilPublished } from './wait.ts'
+import { versionGone } from './version-gone.ts'
 import { watchShared } from './share-watch.ts'
 import { listWorks, openWork, type WorksParts } from './works.ts'
 
@@ -248,6 +249,11 @@ export class Sharing {
 
   async #find(request: RefRequest, signal: AbortSignal): Promise<Resolved> {
     const settled = await settle(request.ref, request.version, this.#naming(), signal)
+    if (!(await this.#isHere(settled.root, settled.root))) {
+      const parts = { ...this.#parts, holders: (root: CID, until: AbortSignal) => this.#holders(root, until) }
+      const gone = await versionGone(settled, settled.newest, parts, signal)
+      if (gone !== undefined) throw gone
+    }
     return find(settled, this.#reader(settled, request, signal), signal)
   }
 

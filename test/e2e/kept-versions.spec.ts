@@ -55,8 +55,7 @@ describe('an earlier version', function () {
 
   it('is not kept where nobody asked for it, and says so', async () => {
     const own = must(here).work('unkept').path('x')
-    for (const text of ['first', 'second'])
-      assert.equal((await overwrite(own, Buffer.from(text), 0)).kept, false)
+    for (const text of ['first', 'second']) assert.equal((await overwrite(own, Buffer.from(text), 0)).kept, false)
     await assert.rejects(must(there).path('unkept/x').at(1).get(), failsWith('VERSION_GONE', /is 2/))
     assert.equal(await must(there).path('unkept/x').readFile('utf8'), 'second')
     const elsewhere = await must(here).share(await scene.file('elsewhere', 'first'), { as: 'elsewhere/x' })

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'mocha'
 import { hasCode, type Mesh } from '../../client/index.ts'
-import { type WorkLine, WorkLine as WorkForm } from '../../proto/api.ts'
+import { WorkLine } from '../../proto/api.ts'
 import { type Daemon, must, Scene } from '../helpers/daemons.ts'
 import { collect, failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
@@ -28,20 +28,24 @@ describe('a work that moves', function () {
     await assert.rejects(must(first).work('taken').path('x').writeFile('of a again'), failsWith('WORK_IN_USE'))
     const homes = await until('the third knows of both claims', async () => {
       const lines = await collect(must(third).works())
-      const found = lines.filter(({ work }) => work === 'taken').map(facts)
-      return found.length === 2 && found.some(([, , epoch]) => epoch === 2) && found
+      const found = linesOf('taken', lines)
+      return found.get('b')?.epoch === 2 && found.get('b')?.names === 1 && found
     })
     assert.deepEqual(
-      homes.toSorted(),
-      [
-        ['a', false, 1, true, 1],
-        ['b', true, 2, true, 1]
-      ].toSorted()
+      homes,
+      new Map([
+        ['a', { home: false, epoch: 1, connected: true, names: 1 }],
+        ['b', { home: true, epoch: 2, connected: true, names: 1 }]
+      ])
     )
     assert.equal(await must(third).path('taken/x').readFile('utf8'), 'of b')
     assert.equal(await must(third).path('taken@a/x').readFile('utf8'), 'of a')
     const command = (await must(c).cli(['works'])).lines.map(line => WorkForm.parse(line)).map(facts)
-    for (const line of homes) assert.ok(command.some(other => String(other) === String(line)), String(line))
+    for (const line of homes)
+      assert.ok(
+        command.some(other => String(other) === String(line)),
+        String(line)
+      )
   })
 
   it('goes on by its bare name on another node, once its own was killed', async () => {
@@ -68,4 +72,10 @@ describe('a work that moves', function () {
   })
 })
 
-const facts = ({ node, home, epoch, connected, names }: WorkLine) => [node, home, epoch, connected, names] as const
+/** Of one work, by the name of the node. */
+const linesOf = (name: string, lines: readonly WorkLine[]) =>
+  new Map(
+    lines
+      .filter(({ work }) => work === name)
+      .map(({ node, home, epoch, connected, names }) => [node, { home, epoch, connected, names }])
+  )

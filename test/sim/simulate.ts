@@ -132,7 +132,7 @@ class Simulation {
     const { bursts, opsInBurst } = this.#plan
     for (let n = 0; n < bursts; n++)
       this.#sometime(() => {
-        for (let op = 0; op < opsInBurst; op++) this.#schedule.after(this.#random.next() * 400, () => this.#work.once())
+        for (let op = 0; op < opsInBurst; op++) this.#schedule.after(this.#random.next() * 400, () => this.#work.once(this.#random.pick(this.#nodes)))
       })
   }
 
@@ -156,8 +156,19 @@ class Simulation {
       node.crash()
       node.restore(backup)
       this.#oracle.rolledBack(this.#nodes)
-      this.#startAgain(node)
+      const ms = 10 + 2_000 * this.#random.next()
+      this.#schedule.after(ms, () => node.start())
+      // Its users go on at once, and perhaps it hears nobody for longer than it waits to be told what it has lost.
+      const op = (): void => this.#work.once(node)
+      for (let n = this.#random.between(0, 6); n > 0; n--)
+        this.#schedule.after(ms + 6_000 * this.#random.next(), op)
+      if (this.#random.chance(0.6)) this.#isolate(node)
     })
+  }
+
+  #isolate({ id }: SimNode): void {
+    const pairs = this.#nodes.flatMap(other => [[id, other.id] as const, [other.id, id] as const])
+    this.#schedule.after(this.#random.between(3_000, 10_000), this.#network.block(pairs))
   }
 
   /** Halves that do not hear each other, or one of them not the other, or a few links that are dead. */

@@ -45,10 +45,9 @@ export class Work {
     return this.#open.size > 0
   }
 
-  /** One user does one thing. */
-  once(): void {
-    const { random, nodes } = this.#parts
-    const node = random.pick(nodes)
+  /** A user of this node does one thing. */
+  once(node: SimNode): void {
+    const { random } = this.#parts
     const life = node.up
     if (life === undefined) return
     const name = random.chance(0.3) ? random.pick(SHARED) : `${node.id}/${random.pick(OWN)}`

@@ -142,8 +142,8 @@ describe('adopt()', () => {
     await first.publish(newVersion('w/b', 'unheard'))
     const node = await OwnNode.open(first.tables)
     await node.own.adopt([
-      await signedVersion('alice', 'w/a', 8, { seq: 5 }),
-      await signedVersion('alice', 'w/b', 9, { seq: 5 })
+      await signedVersion('alice', 'w/a', 8, { seq: 5, time: 1 }),
+      await signedVersion('alice', 'w/b', 9, { seq: 5, time: 1 })
     ])
     assert.deepEqual([await holds(node, 'w/a', 'heard'), await holds(node, 'w/b', 'unheard')], [false, true])
     assert.deepEqual(
@@ -168,7 +168,7 @@ describe('adopt()', () => {
     await restored.own.adopt(await before.all())
     assert.deepEqual([await holds(restored, 'w/a', 'new'), await holds(restored, 'w/b', 'unheard')], [true, true])
     assert.deepEqual(await counts(restored, 'w/a'), [2, 2])
-    await restored.own.adopt([await signedVersion('alice', 'w/b', 3, { seq: 2 })])
+    await restored.own.adopt([await signedVersion('alice', 'w/b', 3, { seq: 2, time: 1 })])
     assert.equal(await holds(restored, 'w/b', 'unheard'), true)
   })
 

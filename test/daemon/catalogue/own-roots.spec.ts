@@ -60,6 +60,16 @@ describe('roots of own names', () => {
     assert.deepEqual((await node.publish(newVersion('w/a', '7', { keep: 3 }))).released, roots('4'))
   })
 
+  it('are kept with a part of them that has a name of its own, and go with the last name', async () => {
+    const node = await OwnNode.open()
+    await node.publish(newVersion('w/dir', 'whole', { keep: 1 }))
+    await node.publish(newVersion('w/part', 'part', { keep: 1, within: rootOf('whole') }))
+    assert.deepEqual((await node.publish(newVersion('w/dir', 'next', { keep: 1 }))).released, [])
+    assert.deepEqual(await node.own.namesOf(rootOf('whole')), ['w/part'])
+    assert.deepEqual((await node.publish(newVersion('w/part', 'other', { keep: 1 }))).released, roots('part', 'whole'))
+    assert.deepEqual(await node.own.namesOf(rootOf('whole')), [])
+  })
+
   it('are kept while another name keeps them', async () => {
     const node = await OwnNode.open()
     await node.publish(newVersion('w/a', 'shared', { keep: 1 }))
