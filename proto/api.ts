@@ -201,17 +201,29 @@ export const ShareRequest = z.object({
 })
 
 /** Publishing what changes, as it settles, until the connection ends. */
-export const ShareWatchRequest = z.object({
-  path: absolutePath.optional().describe('a file or directory; without it, the folder of `work`'),
-  work: z.string().min(1).max(REF_BYTES_MAX).optional().describe('publish each entry of its folder under its own name'),
-  seen: Seen.optional(),
-  as: z.string().min(1).max(REF_BYTES_MAX).optional(),
-  exclude: z.array(z.string().max(4096)).max(1000).optional(),
-  dereference: z.boolean().optional(),
-  keep: z.int().nonnegative().max(KEPT_VERSIONS_MAX).optional(),
-  settleMs: duration.optional().describe('how long nothing changes before it is published'),
-  marker: z.string().min(1).max(255).optional().describe('a file whose appearance in a directory says that it is done')
-})
+export const ShareWatchRequest = z
+  .object({
+    path: absolutePath.optional().describe('a file or directory; without it, the folder of `work`'),
+    work: z
+      .string()
+      .min(1)
+      .max(REF_BYTES_MAX)
+      .optional()
+      .describe('publish each entry of its folder under its own name'),
+    seen: Seen.optional(),
+    as: z.string().min(1).max(REF_BYTES_MAX).optional(),
+    exclude: z.array(z.string().max(4096)).max(1000).optional(),
+    dereference: z.boolean().optional(),
+    keep: z.int().nonnegative().max(KEPT_VERSIONS_MAX).optional(),
+    settleMs: duration.optional().describe('how long nothing changes before it is published'),
+    marker: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .describe('a file whose appearance in a directory says that it is done')
+  })
+  .refine(({ path, work }) => (path === undefined) !== (work === undefined), 'either `path` or `work` is wanted')
 
 export const AliasRequest = z.object({
   name: z.string().min(1).max(REF_BYTES_MAX).describe('WORK/PATH'),

@@ -11,6 +11,7 @@ import {
   ofNumber,
   ofOriginsName,
   readNumberKey,
+  readSeq,
   seqKey,
   startingWith,
   uint64
@@ -36,6 +37,8 @@ export class Batch<Write> {
   readonly #last = new Map<string, number>()
   /** By number and origin. */
   readonly #numbered = new Map<string, Signed>()
+  /** By name and origin, the numbers of earlier records, ascending. */
+  readonly #histories = new Map<string, number[]>()
   /** By what they are kept under. */
   readonly #proofs = new Map<string, number>()
   readonly #writes: Write[] = []
@@ -104,14 +107,13 @@ export class Batch<Write> {
   }
 
   async #replace(signed: Signed, known: Signed | undefined): Promise<void> {
-    const { newest, numbers, history, feed } = this.#tables
+    const { newest, numbers, feed } = this.#tables
     const { name, origin, number, seq, type } = signed.record
     this.#changes.push(signed)
     if (known !== undefined) {
       this.#writes.push(numbers.del(numberKey(origin, known.record.number, name)))
       if (type === 'version' || type === 'retirement') {
-        this.#writes.push(history.put(seqKey(name, origin, known.record.seq), known.bytes))
-        await this.#trimHistory(name, origin)
+        await this.#remember(known)
       }
     }
     this.#writes.push(newest.put(nameKey(name, origin), signed.bytes))
@@ -122,11 +124,18 @@ export class Batch<Write> {
     if (position > FEED_ROWS) this.#writes.push(feed.del(uint64(position - FEED_ROWS)))
   }
 
-  async #trimHistory(name: string, origin: string): Promise<void> {
-    let kept = 1
-    const range = { ...ofOriginsName(name, origin), reverse: true, limit: 2 * HISTORY_RECORDS }
-    for await (const [key] of this.#tables.history.iterator(range))
-      if (++kept > HISTORY_RECORDS) this.#writes.push(this.#tables.history.del(key))
+  /** Among the earlier records of its name, of which the oldest are let go. */
+  async #remember({ record: { name, origin, seq }, bytes }: Signed): Promise<void> {
+    const { history } = this.#tables
+    const key = nameKey(name, origin).toString('latin1')
+    const seqs = this.#histories.get(key) ?? []
+    if (seqs.length === 0)
+      for await (const [row] of history.iterator(ofOriginsName(name, origin))) seqs.push(readSeq(row))
+    this.#histories.set(key, seqs)
+    if (seqs.at(-1) !== seq) seqs.push(seq)
+    this.#writes.push(history.put(seqKey(name, origin, seq), bytes))
+    for (const old of seqs.splice(0, seqs.length - HISTORY_RECORDS))
+      this.#writes.push(history.del(seqKey(name, origin, old)))
   }
 
   /** Another name that has this number; a number above all others is not looked for in the table. */

@@ -34,6 +34,10 @@ export function readRootKey(key: Uint8Array, root: Uint8Array): { name: string; 
   return { name: rest.toString('utf8', 0, rest.length - 9), seq: Number(rest.readBigUInt64BE(rest.length - 8)) }
 }
 
+/** The number at the end of a key of `seqKey`. */
+export const readSeq = (key: Uint8Array): number =>
+  Number(Buffer.from(key.buffer, key.byteOffset, key.byteLength).readBigUInt64BE(key.byteLength - 8))
+
 /** Records of exactly this name. */
 export const ofName = (name: string): KeyRange => startingWith(join(text(name), Buffer.alloc(0)))
 /** Earlier records of a name from one origin. */

@@ -11,8 +11,11 @@ export class OwnLosses<Write> {
   readonly #records: Records<Write>
   readonly #self: string
   readonly #again = new Map<string, number>()
-  /** Own records above the one number were made in this life; above the other nobody may have heard of them. */
-  #born = 0
+  /** Numbers that were given in this life, from the one to the other. Those between them were shown by others. */
+  readonly #given: { readonly from: number; to: number }[] = []
+  /** Hashes of records that were shown by others, and have such a number. */
+  readonly #shown = new Set<string>()
+  /** Above this number nobody may have heard of what an earlier life has said. */
   #unheard = 0
 
   constructor(records: Records<Write>, self: string) {
@@ -23,7 +26,6 @@ export class OwnLosses<Write> {
   /** `heard`: up to this number somebody else has what was said in an earlier life. */
   open(heard: number): void {
     this.#unheard = heard
-    this.#born = this.#records.head(this.#self).number
   }
 
   /** What was said here since, and `incoming` takes the place or the number of. */
@@ -45,18 +47,37 @@ export class OwnLosses<Write> {
     return [...lost.values()]
   }
 
-  saidAgain(names: readonly NameRecord[]): void {
-    for (const { name } of names) this.#again.set(name, (this.#again.get(name) ?? 0) + 1)
+  /** What has changed because others have shown it; and, among that, what was said again because of it. */
+  adopted(changes: readonly Signed[], again: readonly Signed[]): void {
+    for (const { record, hash } of changes)
+      if (this.#isGiven(record.number)) this.#shown.add(Buffer.from(hash).toString('latin1'))
+    for (const { record } of again) {
+      this.#give(record.number)
+      this.#again.set(record.name, (this.#again.get(record.name) ?? 0) + 1)
+    }
   }
 
-  /** Something new was published under it. */
-  saidAnew(name: string): void {
-    this.#again.delete(name)
+  /** Something new is published. */
+  saidAnew(said: readonly Signed[]): void {
+    for (const { record } of said) {
+      this.#give(record.number)
+      this.#again.delete(record.name)
+    }
+  }
+
+  #give(number: number): void {
+    const last = this.#given.at(-1)
+    if (last !== undefined && number >= last.from && number <= last.to + 1) last.to = Math.max(last.to, number)
+    else this.#given.push({ from: number, to: number })
+  }
+
+  #isGiven(number: number): boolean {
+    return this.#given.some(({ from, to }) => number >= from && number <= to)
   }
 
   /** What an earlier life said and is later replaced has been heard of, and the note of it was lost. */
-  #isSince({ record }: Signed, incoming: Signed): boolean {
-    if (record.number > this.#born) return true
+  #isSince({ record, hash }: Signed, incoming: Signed): boolean {
+    if (this.#isGiven(record.number)) return !this.#shown.has(Buffer.from(hash).toString('latin1'))
     return record.number > this.#unheard && record.time > incoming.record.time
   }
 

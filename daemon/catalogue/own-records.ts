@@ -180,7 +180,7 @@ export class OwnRecords<Write> {
           moved.push(...(await this.#roots.move(record, again[i]?.record.seq ?? record.seq)))
       if (staged.writes.length > 0) await records.tables.commit([...staged.writes, ...moved])
       staged.apply()
-      this.#losses.saidAgain(lost)
+      this.#losses.adopted(staged.changes, again)
       return staged.changes
     })
   }
@@ -230,7 +230,7 @@ export class OwnRecords<Write> {
     const { records, signer } = this.#parts
     const last = said.at(-1)?.record.number ?? 0
     const staged = await records.stage(said, { origin: signer.peerId, number: last })
-    for (const { record } of said) this.#losses.saidAnew(record.name)
+    this.#losses.saidAnew(said)
     return { ...staged, writes: [...staged.writes, records.tables.confirmed.put(this.#confirmed)] }
   }
 

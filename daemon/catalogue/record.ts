@@ -147,27 +147,22 @@ export const isSame = (a: Signed, b: Signed): boolean => Buffer.compare(a.hash, 
 function encodable(record: CatalogueRecord, mesh: Uint8Array): Record {
   const { origin, number, name, seq, time } = record
   const base = { mesh: bytesOf(mesh), origin, number, name, seq, time }
-  switch (record.type) {
-    case 'version':
-      return {
-        ...base,
-        version: {
-          root: bytesOf(record.root.bytes),
-          kind: record.kind === 'file' ? ContentKind.FILE : ContentKind.DIRECTORY,
-          size: record.size,
-          meta: record.meta === null ? '' : JSON.stringify(record.meta),
-          ...(record.of === null ? {} : { of: record.of })
-        }
-      }
-    case 'retirement':
-      return { ...base, retirement: {} }
-    case 'claim':
-      return { ...base, claim: { epoch: record.epoch } }
-    case 'node':
-      return {
-        ...base,
-        node: { name: record.called, version: record.software, addresses: [...record.addresses] }
-      }
+  if (record.type === 'retirement') return { ...base, retirement: {} }
+  if (record.type === 'claim') return { ...base, claim: { epoch: record.epoch } }
+  if (record.type === 'node') {
+    const { called, software, addresses } = record
+    return { ...base, node: { name: called, version: software, addresses: [...addresses] } }
+  }
+  const { root, kind, size, meta, of } = record
+  return {
+    ...base,
+    version: {
+      root: bytesOf(root.bytes),
+      kind: kind === 'file' ? ContentKind.FILE : ContentKind.DIRECTORY,
+      size,
+      meta: meta === null ? '' : JSON.stringify(meta),
+      ...(of === null ? {} : { of })
+    }
   }
 }
 

@@ -29,7 +29,7 @@ const ANSWER_BYTES = FRAME_HEADER_BYTES_MAX / 2
 export interface CatalogueSource<Write> {
   readonly records: Records<Write>
   /** Hears how far a peer is. Settles once what it sent along is kept. */
-  onHeads(peer: string, heard: HeardHeads): Promise<void>
+  readonly onHeads: (peer: string, heard: HeardHeads) => Promise<void>
 }
 
 export function catalogueHandlers<Write>({ records, onHeads }: CatalogueSource<Write>): Record<string, Handler> {

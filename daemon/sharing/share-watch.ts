@@ -55,14 +55,12 @@ async function targetOf(
   { nodeName, store, self, catalogue }: ShareWatchParts
 ): Promise<FolderWatchOptions['target']> {
   if (work !== undefined) {
-    if (path !== undefined || as !== undefined)
-      throw new PathmeshError('INVALID_ARGUMENT', 'a work is watched in its own folder: give either `work` or `path`')
     checkWork(work)
     const holder = await catalogue.holder(work)
     if (holder?.origin !== self) throw new PathmeshError('NOT_ORIGIN', `${work} does not live here: open it first`)
     return { folder: workFolder(work, store.data), work }
   }
-  if (path === undefined) throw new PathmeshError('INVALID_ARGUMENT', 'what is to be watched? give `path` or `work`')
+  if (path === undefined) throw new PathmeshError('INVALID_ARGUMENT', 'either `path` or `work` is wanted')
   const guard = await OwnFolder.at(store.data)
   guard.refuse(await realpathOf(path))
   if (seen !== undefined) await assertSeen(path, seen)

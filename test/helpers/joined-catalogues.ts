@@ -155,7 +155,7 @@ export class JoinedCatalogues {
   }
 
   async stop(): Promise<void> {
-    for (const node of [...this.nodes.values()]) await this.remove(node)
+    for (const node of this.nodes.values()) await this.remove(node)
     await Promise.all(this.#answering)
   }
 }

@@ -30,14 +30,14 @@ describe('a beginning', function () {
     await connected(second, first)
   })
 
-  it('whose only peer sleeps does not say that a name is not there: it could not ask', async () => {
+  it('whose only peer sleeps knows which names there are, and which not', async () => {
     const [origin, other] = await scene.mesh('a', 'b')
+    await must(origin).cli(['share', await scene.file('awake', 'awake'), '--as', 'awake/x'])
     must(origin).freeze()
-    const got = await must(other).cli(['get', 'asleep/x', '--store'])
-    assert.deepEqual([got.status, got.error.code], [6, 'NOT_SYNCED'])
+    assert.equal((await must(other).cli(['ls'])).lines.length, 1)
+    const unknown = await must(other).cli(['get', 'asleep/x', '--store'])
+    assert.deepEqual([unknown.status, unknown.error.code], [3, 'NOT_FOUND'])
     must(origin).thaw()
-    const awake = await must(other).cli(['get', 'asleep/x', '--store'])
-    assert.deepEqual([awake.status, awake.error.code], [3, 'NOT_FOUND'])
   })
 
   it('after a kill while a tree is put into place finishes it, as a user without privileges too', async function () {

@@ -154,7 +154,7 @@ describe('a daemon', function () {
     })
     const stranger = await scene.up('c', { join: forged })
     const outcome = await stranger.cli(['get', 'secret/x', '--store', '--timeout', '2s'])
-    assert.deepEqual([outcome.status, outcome.error.code], [3, 'NOT_FOUND'])
+    assert.deepEqual([outcome.status, outcome.error.code], [6, 'TIMEOUT'])
     assert.equal((await ours.status()).peers, 0)
     assert.deepEqual((await stranger.cli(['ls'])).lines, [])
   })

@@ -114,6 +114,7 @@ export class Network {
     } catch (error) {
       failure = toPathmeshError(error, method)
     }
+    call?.onCancel(() => undefined)
     if (call !== undefined) this.#back(to, call, { end: failure ?? 'well' })
   }
 

@@ -13,7 +13,7 @@ import { Content, Disk, type Write } from './disk.ts'
 import type { Keys } from './keys.ts'
 import type { Lies } from './liar.ts'
 import type { Network, Station } from './network.ts'
-import type { Oracle, Watched } from './oracle.ts'
+import { type Oracle, Violation, type Watched } from './oracle.ts'
 import type { Schedule } from './schedule.ts'
 
 /** What a simulation needs of a catalogue: the real one, or one that is broken on purpose. */
@@ -45,7 +45,7 @@ export interface NodeParts {
 }
 
 const EPOCH = 1_700_000_000_000
-/** A node that is told to stop and does not is killed. */
+/** The longest that a node may take to stop. */
 const STOP_MS = 5_000
 
 export class Life implements Station {
@@ -163,12 +163,16 @@ export class SimNode implements Watched {
     this.#disk.crash()
   }
 
-  /** Stops in order, or is killed if that takes too long. */
+  /** Stops in order, within a bounded time. */
   async stop(): Promise<void> {
     const { life } = this
     if (life === undefined || this.#isStopping) return
     this.#isStopping = true
-    await Promise.race([life.brain.stop(), this.#parts.schedule.sleep(STOP_MS)])
+    const late = this.#parts.schedule.after(STOP_MS, () => {
+      if (life.isAlive) throw new Violation(`${this.id} does not stop`)
+    })
+    await life.brain.stop()
+    late()
     if (this.life === life) this.crash()
   }
 

@@ -56,7 +56,7 @@ export function drawPlan(seed: string, nodes = NODES): Plan {
     bursts: random.between(4, 9),
     opsInBurst: random.between(3, 12),
     heavy: random.chance(0.05),
-    chaosMs: random.between(8_000, 25_000)
+    chaosMs: random.between(6_000, 20_000)
   }
 }
 
@@ -66,7 +66,7 @@ function drawLinks(random: Seeded, nodes: number, honest: number): [number, numb
   const join = (a: number, b: number): void => {
     if (a !== b) links.set(`${Math.min(a, b)} ${Math.max(a, b)}`, [Math.min(a, b), Math.max(a, b)])
   }
-  const shape = random.pick(['full', 'sparse', 'sparse', 'sparse', 'ring', 'chain', 'star'] as const)
+  const shape = random.chance(0.08) ? 'full' : random.pick(['sparse', 'sparse', 'ring', 'chain', 'star'] as const)
   for (let i = 1; i < honest; i++) {
     if (shape === 'full') for (let j = 0; j < i; j++) join(i, j)
     else if (shape === 'star') join(i, 0)

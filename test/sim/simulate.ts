@@ -43,7 +43,14 @@ export interface SimulateOptions {
 /** Runs one seed. Throws Violation where a promise is broken. */
 export async function simulate(seed: string, options: SimulateOptions = {}): Promise<Outcome> {
   const simulation = new Simulation(seed, drawPlan(seed, options.nodes ?? NODES), options)
-  return simulation.run()
+  // Thousands of errors are made and expected; where each was made costs more than all else about it.
+  const { stackTraceLimit } = Error
+  if (options.log === undefined) Error.stackTraceLimit = 0
+  try {
+    return await simulation.run()
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
 }
 
 class Simulation {
@@ -132,7 +139,7 @@ class Simulation {
     const { bursts, opsInBurst } = this.#plan
     for (let n = 0; n < bursts; n++)
       this.#sometime(() => {
-        for (let op = 0; op < opsInBurst; op++) this.#schedule.after(this.#random.next() * 400, () => this.#work.once(this.#random.pick(this.#nodes)))
+        for (let op = 0; op < opsInBurst; op++) this.#schedule.after(this.#random.next() * 400, () => this.#work.once(this.#busy()))
       })
   }
 
@@ -148,22 +155,31 @@ class Simulation {
 
   /** Copies the folder of a node now, and puts the copy back later. */
   #restore(): void {
-    const node = this.#random.pick(this.#nodes)
+    const node = this.#busy()
     const backup: Content = node.backup()
     const later = this.#random.next() * Math.max(0, this.#plan.chaosMs - this.#schedule.now)
+    this.#goOn(node, Math.min(later, 3_000))
     this.#schedule.after(later, () => {
       this.#trace(`${node.id} is restored`)
       node.crash()
       node.restore(backup)
       this.#oracle.rolledBack(this.#nodes)
       const ms = 10 + 2_000 * this.#random.next()
-      this.#schedule.after(ms, () => node.start())
-      // Its users go on at once, and perhaps it hears nobody for longer than it waits to be told what it has lost.
-      const op = (): void => this.#work.once(node)
-      for (let n = this.#random.between(0, 6); n > 0; n--)
-        this.#schedule.after(ms + 6_000 * this.#random.next(), op)
+      this.#schedule.after(ms, () => {
+        node.start()
+        // Its users go on at once, and perhaps it hears nobody for longer than it waits to be told what it has lost.
+        this.#goOn(node, 6_000)
+      })
       if (this.#random.chance(0.6)) this.#isolate(node)
     })
+  }
+
+  /** What a backup does not have, and what is said over it, is of the same names. */
+  #goOn(node: SimNode, ms: number): void {
+    for (let n = this.#random.between(0, 6); n > 0; n--) {
+      const isSame = this.#random.chance(0.5)
+      this.#schedule.after(this.#random.next() * ms, () => (isSame ? this.#work.again(node) : this.#work.once(node)))
+    }
   }
 
   #isolate({ id }: SimNode): void {
@@ -219,6 +235,12 @@ class Simulation {
   #settled(): ReadonlySet<string> {
     const settled = this.#nodes.filter(({ isHonest }) => isHonest || !this.#plan.liarsStay)
     return new Set(settled.map(({ id }) => id))
+  }
+
+  /** Any node, and some more often than others. */
+  #busy(): SimNode {
+    const random = this.#random
+    return random.pick(random.chance(0.6) ? this.#nodes.slice(0, 3) : this.#nodes)
   }
 
   #sometime(run: () => void): void {

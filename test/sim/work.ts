@@ -12,7 +12,7 @@ import type { Schedule } from './schedule.ts'
 
 /** Names that several nodes publish, each for itself. */
 const SHARED = ['data/a', 'data/b', 'data/dir', 'data/dir/x', 'data/dir/y']
-const OWN = ['last', 'best', 'logs', 'logs/1', 'logs/2', 'logs/deep/3']
+const OWN = ['last', 'last', 'last', 'best', 'logs', 'logs/1', 'logs/2', 'logs/deep/3']
 /** Waiting to number is bounded by seconds, and what is before it in turn is too. */
 const OP_MS = 60_000
 
@@ -43,6 +43,14 @@ export class Work {
       else if (this.#parts.schedule.now - since > OP_MS) throw new Violation(`${life.id} does not end what it was asked`)
     }
     return this.#open.size > 0
+  }
+
+  /** A user of this node says something else of its name that changes most. */
+  again(node: SimNode): void {
+    const [life, name] = [node.up, `${node.id}/${OWN[0]}`]
+    if (life === undefined) return
+    if (this.#parts.random.chance(0.8)) this.#publish(node, life, { ...this.#version(), name })
+    else this.#retire(node, life, name)
   }
 
   /** A user of this node does one thing. */

@@ -1,6 +1,7 @@
 // What became of names, for whoever watches: in order, from any place on, bounded however slow the watcher is.
 
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { afterEach, describe, it } from 'mocha'
 import { Feed, type FeedChange, type FeedGap } from '../../../daemon/catalogue/feed.ts'
 import { Records } from '../../../daemon/catalogue/records.ts'
@@ -121,6 +122,7 @@ describe('the feed', () => {
       await say(node, 'w/a', seq)
       await settled()
       assert.equal(events.length, seq)
+      assert.equal(getEventListeners(stop.signal, 'abort').length, 1)
     }
     stop.abort()
     await reading

@@ -118,6 +118,21 @@ describe('roots of own names', () => {
     assert.deepEqual(await node.own.namesOf(rootOf('2')), ['w/b'])
   })
 
+  it('are kept together with what they lie within, and for as long', async () => {
+    const node = await OwnNode.open()
+    const publish = async (text: string, within?: string) =>
+      (await node.publish(newVersion('w/a', text, within === undefined ? {} : { within: rootOf(within) }))).released
+    assert.deepEqual(await publish('part', 'tree'), [])
+    for (const text of ['part', 'tree']) assert.deepEqual(await node.own.namesOf(rootOf(text)), ['w/a'])
+    assert.deepEqual(await publish('other', 'tree'), [])
+    assert.deepEqual(await publish('alone'), roots('part'))
+    assert.deepEqual(await node.own.namesOf(rootOf('tree')), ['w/a'])
+    assert.deepEqual(await publish('last'), roots('other', 'tree'))
+    for (const text of ['part', 'other', 'tree']) assert.deepEqual(await node.own.namesOf(rootOf(text)), [])
+    await node.publish(newVersion('w/b', 'inner', { within: rootOf('outer') }))
+    assert.deepEqual(await node.retire('w/b'), roots('inner', 'outer'))
+  })
+
   it('stay as they are where a commit fails', async () => {
     const node = await OwnNode.open()
     await node.publish(newVersion('w/a', '1', { keep: 1 }))
@@ -137,13 +152,13 @@ describe('roots of own names', () => {
       [3, 9]
     ] as const) {
       const node = await OwnNode.open()
-      await node.publish(newVersion('w/a', 'mine'))
+      await node.publish(newVersion('w/a', 'mine', { within: rootOf('tree') }))
       await node.own.adopt([await theirs(node, seq, number)])
       const own = (await node.records.get('w/a', 'alice'))?.record
       assert.equal(own?.type === 'version' ? own.root.toString() : '', rootOf('mine').toString())
-      assert.deepEqual(await node.own.namesOf(rootOf('mine')), ['w/a'])
+      for (const text of ['mine', 'tree']) assert.deepEqual(await node.own.namesOf(rootOf(text)), ['w/a'])
       assert.deepEqual((await node.publish(newVersion('w/a', 'next'))).released, [])
-      assert.deepEqual((await node.publish(newVersion('w/a', 'last'))).released, roots('mine'))
+      assert.deepEqual((await node.publish(newVersion('w/a', 'last'))).released, roots('mine', 'tree'))
     }
   })
 

@@ -72,8 +72,10 @@ describe('pulling records', () => {
     await mesh.connect(a, b)
     await mesh.clock.advance(RECONCILE_MS + PULL_REST_MS)
     assert.equal(names(b), 6 * RECORDS_ANSWER_MAX)
-    // Of three pages the last is not known to be whole, until others follow.
-    assert.deepEqual(a.questions('since'), [[0], [2 * RECORDS_ANSWER_MAX], [4 * RECORDS_ANSWER_MAX]])
+    // What was on its way when it failed may be lost with it; what was kept is not asked for again.
+    const starts = a.questions('since').flat()
+    assert.ok(starts.length > 1 && starts.length <= 6, starts.join(' '))
+    for (const [i, start] of starts.entries()) assert.ok(start > (starts[i - 1] ?? -1), starts.join(' '))
   })
 
   it('goes on after the link was cut, in another process, with the peer that is there then', async () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'mocha'
-import { encodeHeads } from '../../../daemon/catalogue/messages.ts'
+import { decodeHeads, encodeHeads } from '../../../daemon/catalogue/messages.ts'
 import type { Signed } from '../../../daemon/catalogue/record.ts'
 import type { Handler } from '../../../daemon/rpc.ts'
 import { ANNOUNCE_MS, HEADS_MAX, NOT_SYNCED_MS, OWN_HEAD_MS, RECONCILE_MS, RELAY_MS } from '../../../proto/limits.ts'
@@ -202,6 +202,7 @@ describe('joined catalogues', () => {
     await mesh.connect(restored, b)
     const { number } = await mesh.clock.drive(publishing, OWN_HEAD_MS / 2 - 1)
     assert.equal(number, 4)
+    await mesh.clock.drive(restored.catalogue.announced(), ANNOUNCE_MS - 1)
     assert.deepEqual(await restored.known('w/a'), [['w/a', 'a', 3]])
     assert.deepEqual(await b.known('w/b'), [['w/b', 'a', 1]])
     assert.deepEqual(await b.known('w/a'), [['w/a', 'a', 3]])
@@ -221,9 +222,19 @@ describe('joined catalogues', () => {
     const origins = Array.from({ length: HEADS_MAX + 3 }, (_, i) => `origin${i}`)
     const all = await Promise.all(origins.map(origin => signedVersion(origin, 'w/a', 1)))
     const [a, b] = [await mesh.add('a', { tables: await tablesWith(all) }), await mesh.add('b', { knowsOthers: true })]
+    const [whole, greetings] = [b.catalogue.handlers()['heads'], new Array<[boolean, boolean]>()]
+    assert.ok(whole !== undefined)
+    b.instead['heads'] = (body, context) => {
+      greetings.push([decodeHeads(body).more, b.catalogue.isSynced])
+      return whole(body, context)
+    }
     await mesh.connect(a, b)
     await mesh.clock.drive(b.catalogue.resolve('w/none'), RECONCILE_MS)
     assert.equal(b.catalogue.names, origins.length)
+    assert.deepEqual(greetings.slice(0, 2), [
+      [true, false],
+      [false, false]
+    ])
     const sizes = b.asked.filter(({ method }) => method === 'heads').map(({ numbers }) => numbers.length)
     assert.ok(sizes.length >= 2 && sizes.every(size => size <= HEADS_MAX), sizes.join(' '))
   })

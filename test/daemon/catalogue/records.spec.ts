@@ -204,6 +204,26 @@ describe('Records', () => {
     }
   })
 
+  it('keep no more of them when many come at once', async () => {
+    const records = await opened()
+    const all = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => signedVersion('alice', 'w/a', i + 1, { seq: i + 1 }))
+    )
+    const earlier = (last: number) => Array.from({ length: HISTORY_RECORDS }, (_, i) => last - 1 - i)
+    for (const [from, to] of [
+      [0, 5],
+      [5, 30],
+      [30, 31],
+      [31, 40]
+    ] as const) {
+      await records.keep(all.slice(from, to))
+      assert.deepEqual(
+        await seqs(records.history('w/a', 'alice')),
+        earlier(to).filter(seq => seq > 0)
+      )
+    }
+  })
+
   it('find the version that was asked for, and none in its place', async () => {
     const records = await opened()
     for (const seq of [3, 5]) await records.keep([await signedVersion('alice', 'w/a', seq, { seq })])
