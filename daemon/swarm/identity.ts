@@ -43,6 +43,17 @@ export async function loadIdentity(folder: string): Promise<NodeIdentity> {
   return identityOf(key)
 }
 
+/** Points whose order divides 8, in every encoding, less the bit of the sign: as public keys they hold for any message. */
+const SMALL_ORDER = new Set([
+  '00'.repeat(32),
+  `01${'00'.repeat(31)}`,
+  `ec${'ff'.repeat(30)}7f`,
+  `ed${'ff'.repeat(30)}7f`,
+  `ee${'ff'.repeat(30)}7f`,
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'
+])
+
 /** Public keys of peers whose records are verified, so that each is read once. */
 const keys = new Map<string, KeyObject>()
 
@@ -64,7 +75,11 @@ function publicKeyOf(peerId: string): KeyObject | undefined {
   const known = keys.get(peerId)
   if (known !== undefined) return known
   try {
-    const x = Buffer.from(parsePeerId(peerId).publicKey.raw).toString('base64url')
+    const parsed = parsePeerId(peerId)
+    const { raw } = parsed.publicKey
+    // One key has one text, or it would be many origins; and nobody but its owner signs with it.
+    if (peerIdText(parsed) !== peerId || isSmallOrder(raw)) return undefined
+    const x = Buffer.from(raw).toString('base64url')
     const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
     if (keys.size >= KEYS_MAX) keys.clear()
     keys.set(peerId, key)
@@ -73,6 +88,12 @@ function publicKeyOf(peerId: string): KeyObject | undefined {
     if (error instanceof PathmeshError) return undefined
     throw error
   }
+}
+
+function isSmallOrder(publicKey: Uint8Array): boolean {
+  const bytes = Buffer.from(publicKey)
+  bytes[31] = (bytes[31] ?? 0) & 0x7f
+  return SMALL_ORDER.has(bytes.toString('hex'))
 }
 
 function parseKey(bytes: Uint8Array, path: string): Ed25519PrivateKey {

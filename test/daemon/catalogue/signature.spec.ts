@@ -1,9 +1,14 @@
-// Signatures of records, with real keys: one rule for what is one, so that nobody makes a second of another's.
+// Signatures of records, with real keys: one rule for what is one, so that nobody makes a second of another's, and one text
+// for each origin.
 
 import assert from 'node:assert/strict'
+import { peerIdFromPublicKey } from '@libp2p/peer-id'
+import { publicKeyFromRaw } from '@libp2p/crypto/keys'
+import { base58btc } from 'multiformats/bases/base58'
 import { describe, it } from 'mocha'
 import { openRecord, signRecord } from '../../../daemon/catalogue/record.ts'
 import { loadIdentity, type NodeIdentity, verifyPeerSignature } from '../../../daemon/swarm/identity.ts'
+import { parsePeerId, peerIdText } from '../../../daemon/swarm/peer-id.ts'
 import { SignedRecord } from '../../../proto/generated/catalogue.ts'
 import { bytesOf } from '../../../daemon/frames.ts'
 import { MESH, versionRecord } from '../../helpers/signed-records.ts'
@@ -68,6 +73,37 @@ describe('a signature', () => {
         assert.equal(await accepted(peerId, Buffer.concat([toLittle(other), signature.subarray(32)])), false)
     for (const point of SMALL)
       assert.equal(await accepted(peerId, Buffer.concat([point, signature.subarray(32)])), false)
+  })
+
+  it('is none by a key of small order, which would hold for every message', async () => {
+    for (const key of SMALL) {
+      let peerId: string
+      try {
+        peerId = peerIdText(peerIdFromPublicKey(publicKeyFromRaw(key)))
+      } catch {
+        continue
+      }
+      for (const r of SMALL)
+        for (let i = 0; i < 8; i++) {
+          const signature = Buffer.concat([r, Buffer.alloc(32)])
+          assert.equal(
+            await verifyPeerSignature(peerId, Buffer.from(`message ${i}`), signature),
+            false,
+            `key ${key.toString('hex')}, R ${r.toString('hex')}`
+          )
+        }
+    }
+  })
+
+  it('opens a record under one text of its origin alone', async () => {
+    const node = await identity()
+    const made = await signRecord(versionRecord(node.peerId, 'w/a', 1), MESH, node)
+    assert.equal((await openRecord(made.bytes, MESH, verifyPeerSignature)).record.origin, node.peerId)
+    const parsed = parsePeerId(node.peerId)
+    for (const text of [parsed.toString(), parsed.toCID().toString(base58btc)]) {
+      const other = await signRecord(versionRecord(text, 'w/a', 1), MESH, node)
+      await assert.rejects(openRecord(other.bytes, MESH, verifyPeerSignature), failsWith('CORRUPT'), text)
+    }
   })
 
   it('of another record opens none', async () => {
