@@ -41,14 +41,19 @@ export class NodeRecords {
   }
 
   #tell(): void {
-    const { name, swarm, catalogue, clock, log } = this.#parts
+    const { name, swarm } = this.#parts
     const addresses = swarm.addresses().map(address => address.replace(/\/p2p\/[^/]+$/, ''))
     const node = { called: name, software: VERSION, addresses: addresses.slice(0, PEER_ADDRESSES_MAX) }
-    this.#telling = catalogue.own
-      .announce(node)
-      .catch((error: unknown) => log.warn('this node has not told where it is; it is tried again', { error }))
-      .then(() => {
-        if (!this.#stopped) this.#cancel = clock.after(NODE_RECORD_MS, () => this.#tell())
-      })
+    this.#telling = this.#announce(node)
+  }
+
+  async #announce(node: Parameters<Catalogue<Write>['own']['announce']>[0]): Promise<void> {
+    const { catalogue, clock, log } = this.#parts
+    try {
+      await catalogue.own.announce(node)
+    } catch (error) {
+      log.warn('this node has not told where it is; it is tried again', { error })
+    }
+    if (!this.#stopped) this.#cancel = clock.after(NODE_RECORD_MS, () => this.#tell())
   }
 }

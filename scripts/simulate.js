@@ -22,11 +22,9 @@ if (isMainThread) {
 } else {
   const { from, to, step } = workerData
   for (let seed = from; seed < to; seed += step) {
-    try {
-      parentPort.postMessage(await simulate(String(seed)))
-    } catch (error) {
-      parentPort.postMessage({ seed, error: `${error.name}: ${error.message}` })
-    }
+    const broken = error => ({ seed, error: `${error.name}: ${error.message}` })
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a port of a thread has no origin
+    parentPort.postMessage(await simulate(String(seed)).catch(broken))
   }
 }
 

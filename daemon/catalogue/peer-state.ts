@@ -29,8 +29,9 @@ export class PeerState {
   owesOwn = false
   owesPending = false
   isTelling = false
-  /** Connections to it that were made. */
+  /** Connections to it that were made; and how often it was looked at before the first. */
   meetings = 0
+  ticks = 0
   /** It has been told of all heads on the last of them. */
   isGreeted = false
   /** It has told all of its heads once. */
@@ -56,9 +57,9 @@ export class PeerState {
   hear({ origin, number, digest }: NamedHead, now: number): Heard | undefined {
     const known = this.#heads.get(origin)
     if (known === undefined && this.#heads.size >= ORIGINS_MAX) return undefined
+    const isSame = known !== undefined && known.head.number === number && agrees(known.head, { number, digest })
     // The moment counts from which it is as it is.
-    if (known !== undefined && known.head.number === number && agrees(known.head, { number, digest })) return known
-    const heard = { head: { number, digest }, at: now }
+    const heard = { head: { number, digest }, at: isSame ? known.at : now }
     this.#heads.set(origin, heard)
     return heard
   }

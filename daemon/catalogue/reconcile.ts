@@ -127,9 +127,9 @@ export class Reconciler<Write> {
 
   /** Resolves once this node may count on: shown what it lost of its own, or alone, or after OWN_HEAD_MS. */
   async mayNumber(): Promise<void> {
-    const { clock, self, knowsOthers } = this.#parts
+    const { clock, self } = this.#parts
     const left = OWN_HEAD_MS - (clock.monotonic() - this.#startedAt)
-    if (left > 0 && knowsOthers()) await this.#until(() => this.#knowsOwn, left)
+    if (left > 0 && this.#parts.knowsOthers()) await this.#until(() => this.#knowsOwn, left)
     if (this.#pulls.has(self)) await this.#until(() => !this.#pulls.has(self), OWN_HEAD_MS)
   }
 
@@ -261,7 +261,10 @@ export class Reconciler<Write> {
       if (isSame) {
         peer.succeeded(origin)
         await this.#compare(origin, peer)
-      } else peer.rest(origin, records.head(origin), Infinity)
+      } else {
+        // Not for long where it has told of something else meanwhile, which was not looked at.
+        peer.rest(origin, records.head(origin), peer.head(origin) === last ? Infinity : clock.monotonic())
+      }
     } catch (error) {
       if (this.#stopped.signal.aborted) return
       log.debug('records were not got', { origin, peer: peer.id, error })
@@ -332,7 +335,9 @@ export class Reconciler<Write> {
     const { records, self } = this.#parts
     const { meetings } = peer
     const { number } = records.head(self)
-    const all = [...records.heads].map(([origin, head]) => ({ origin, ...head }))
+    // Those too of which it has told and nothing is here: it may have been the one to forget.
+    const told = [...peer.heads].map(([origin]) => [origin, records.head(origin)] as const)
+    const all = [...new Map([...told, ...records.heads])].map(([origin, head]) => ({ origin, ...head }))
     for (let at = 0; at === 0 || at < all.length; at += HEADS_MAX)
       await this.#send(peer, {
         heads: all.slice(at, at + HEADS_MAX),
@@ -379,9 +384,9 @@ export class Reconciler<Write> {
   }
 
   async #send(peer: PeerState, message: HeardHeads): Promise<void> {
-    const { clock, caller } = this.#parts
+    const { clock } = this.#parts
     await withDeadline(clock, ASK_MS, `telling ${peer.id}`, this.#stopped.signal, async signal => {
-      const asking = await caller(peer.id)
+      const asking = await this.#parts.caller(peer.id)
       for await (const _ of asking.call('heads', encodeHeads(message), { signal, maxBytes: HEADS_MAX })) continue
     })
   }
@@ -395,6 +400,8 @@ export class Reconciler<Write> {
       const again = [...this.#peers.values()][Math.floor(random() * this.#peers.size)]
       if (again !== undefined) again.isGreeted = false
       for (const peer of this.#peers.values()) {
+        // What came late from one that had gone: nobody will say that it has gone.
+        if (peer.meetings === 0 && peer.ticks++ > 0) this.#peers.delete(peer.id)
         peer.owesPending = true
         void this.#tell(peer)
         for (const [origin] of peer.heads) if (this.#isBehind(origin, peer)) this.#behind.add(origin)

@@ -149,10 +149,11 @@ async function pick(ref: NameRef, records: readonly VersionRecord[], parts: Reso
   const holder = ref.node === undefined ? await names.holder(ref.work) : undefined
   const home = matching.find(({ origin }) => origin === holder?.origin)
   if (home !== undefined) return home
-  const list = matching.map(
-    ({ name, origin }) =>
-      `${name.split('/')[0]}@${origin === self ? 'this node, ' : ''}${names.nodeName(origin) ?? origin}`
-  )
+  const called = matching.map(({ origin }) => names.nodeName(origin) ?? origin)
+  const list = matching.map(({ name, origin }, i) => {
+    const isUnique = called.every((other, j) => j === i || other !== called[i])
+    return `${name.split('/')[0]}@${origin === self ? 'this node, ' : ''}${isUnique ? called[i] : origin}`
+  })
   throw new PathmeshError(
     'AMBIGUOUS_WORK',
     `several nodes publish ${first.name}: ${list.join('; ')}. Say which, as ${ref.work}@NODE/${ref.path}`,

@@ -42,8 +42,14 @@ export async function* watchShared(
     {
       clock: parts.clock,
       log: parts.log,
-      publish: ({ path, name }, until, onProgress) => parts.share({ path, as: name, ...options }, until, onProgress),
-      retire: name => retire(name, parts),
+      publish: async ({ path, name }, until, onProgress) => {
+        if (request.work !== undefined) await assertHome(request.work, parts)
+        return await parts.share({ path, as: name, ...options }, until, onProgress)
+      },
+      retire: async name => {
+        if (request.work !== undefined) await assertHome(request.work, parts)
+        return await retire(name, parts)
+      },
       published: name => publishedAt(name, parts)
     },
     { target, settleMs, marker, exclude, dereference, signal }
@@ -67,6 +73,18 @@ async function targetOf(
   const name = as?.replace(/\/$/, '') ?? defaultName(nodeName, basename(path))
   checkName(name)
   return { unit: { path, name } }
+}
+
+/** A work may move while it is watched: from then on only its new home speaks for it. */
+async function assertHome(work: string, { catalogue, self }: ShareWatchParts): Promise<void> {
+  const holder = await catalogue.holder(work)
+  if (holder === undefined || holder.origin === self) return
+  const where = catalogue.nodeName(holder.origin) ?? holder.origin
+  throw new PathmeshError(
+    'WORK_IN_USE',
+    `${work} lives on ${where} by now: nothing is published from here, unless it is opened here again`,
+    { details: { origin: holder.origin, epoch: holder.epoch } }
+  )
 }
 
 async function retire(name: string, parts: ShareWatchParts): Promise<{ url: string; seq: number } | undefined> {

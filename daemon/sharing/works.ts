@@ -15,7 +15,7 @@ export interface WorksParts {
   /** The data folder. */
   readonly data: string
   readonly catalogue: Catalogue<Write>
-  connected(): readonly string[]
+  readonly connected: () => readonly string[]
 }
 
 /** Makes this node the home of a work. WORK_IN_USE where another is, and is connected, unless it is taken over. */

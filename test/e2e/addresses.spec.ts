@@ -27,7 +27,7 @@ describe('a node', function () {
     assert.equal(c.ready.name, 'c')
     await connected(must(b), c)
 
-    await c.stop()
+    await c.kill9()
     const old = [must(a).port, c.port]
     ;[a, c] = await Promise.all([must(a).again({ port: 0, name: 'other' }), c.again({ port: 0 })])
     for (const moved of [a, c]) assert.ok(!old.includes(scene.own(moved).port))

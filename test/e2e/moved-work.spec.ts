@@ -1,8 +1,10 @@
 // A work and the node that it lives on: one at a time, followed by its bare name when it moves.
 
 import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
-import { hasCode, type Mesh } from '../../client/index.ts'
+import { type FolderEvent, hasCode, type Mesh } from '../../client/index.ts'
 import { WorkLine } from '../../proto/api.ts'
 import { type Daemon, must, Scene } from '../helpers/daemons.ts'
 import { collect, failsWith } from '../helpers/trees.ts'
@@ -22,10 +24,17 @@ describe('a work that moves', function () {
   after(() => scene.close())
 
   it('is taken over from a connected node only when that is said, and then belongs to the new one', async () => {
-    await must(first).work('taken').path('x').writeFile('of a')
+    const own = must(first).work('taken')
+    await own.path('x').writeFile('of a')
+    const watch = own.watch({ settleMs: 10 })
+    await nextEvent(watch, 'published')
     await assert.rejects(must(second).work('taken').folder(), failsWith('WORK_IN_USE', /takeOver/))
     await must(second).work('taken', { takeOver: true }).path('x').writeFile('of b')
-    await assert.rejects(must(first).work('taken').path('x').writeFile('of a again'), failsWith('WORK_IN_USE'))
+    await assert.rejects(own.path('x').writeFile('of a again'), failsWith('WORK_IN_USE'))
+    await writeFile(join(must(a).data, 'works', 'taken', 'x'), 'of a once more')
+    const { error } = await nextEvent(watch, 'failed')
+    assert.ok(failsWith('WORK_IN_USE', /lives on b/)(error))
+    await watch.return()
     const homes = await until('the third knows of both claims', async () => {
       const lines = await collect(must(third).works())
       const found = linesOf('taken', lines)
@@ -73,6 +82,19 @@ describe('a work that moves', function () {
     assert.deepEqual([was.cid, was.origin, was.size], [cid, must(a).peerId, 4])
   })
 })
+
+/** The next event of this kind. */
+async function nextEvent<E extends FolderEvent['event']>(
+  watch: AsyncGenerator<FolderEvent, void, undefined>,
+  wanted: E
+): Promise<Extract<FolderEvent, { event: E }>> {
+  const isWanted = (event: FolderEvent): event is Extract<FolderEvent, { event: E }> => event.event === wanted
+  while (true) {
+    const { done, value } = await watch.next()
+    if (done === true) assert.fail('the watch has ended')
+    if (isWanted(value)) return value
+  }
+}
 
 /** Of one work, by the name of the node. */
 const linesOf = (name: string, lines: readonly WorkLine[]) =>

@@ -34,7 +34,7 @@ describe('a mesh of ten nodes, of which the first is gone, through which they me
     await Promise.all(meshes.map((mesh, i) => mesh.share(other, { as: `ten/${i}` })))
     await must(second).path('gone/x').get()
     await Promise.all(daemons.slice(2).map(daemon => connected(must(daemons[1]), daemon)))
-    await must(daemons[0]).stop()
+    await must(daemons[0]).kill9()
   })
   after(() => scene.close())
 

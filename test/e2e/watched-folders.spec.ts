@@ -125,6 +125,18 @@ describe('a watched folder', function () {
     assert.ok(events().every(({ event }) => event === 'watching' || event === 'published'))
   })
 
+  it('gets one version of a file that grows with pauses shorter than it takes to settle', async () => {
+    const folder = await scene.directory('growing')
+    const { events } = await watching(folder, 'growing/x', ['--settle', '1s'])
+    await run('sh', ['-c', 'for i in 1 2 3 4 5 6; do echo "$i" >> "$0/log"; sleep 0.2; done', folder])
+    await until('it is published', () => events().some(({ event, size }) => event === 'published' && size === 12))
+    const sizes = (await collect(mesh.path('growing/x').history())).map(({ size }) => size)
+    assert.deepEqual(
+      sizes.filter(size => size > 0),
+      [12]
+    )
+  })
+
   it('is published at once when something is renamed into place, or when a marker appears', async () => {
     const file = await scene.file('renamed/latest', 'old')
     const directory = await scene.directory('marked')

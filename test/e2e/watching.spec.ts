@@ -141,7 +141,7 @@ describe('a watch on another node', function () {
     await work.path('1').writeFile('1')
     await must(there).path('missed/1').waitFor({ timeoutMs: 10_000 })
     await must(there).close()
-    await must(b).stop()
+    await must(b).kill9()
     await work.path('2').writeFile('2')
     await work.path('1').unshare()
     b = scene.own(await must(b).again())

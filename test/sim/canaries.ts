@@ -15,13 +15,13 @@ import type { Brain, Build } from './node.ts'
 class ByArrival extends Records<Write> {
   override keep(incoming: readonly Signed[], raise?: Raise): Promise<readonly Signed[]> {
     return this.exclusively(async () => {
-      const { writes, changes, apply } = await this.stage(incoming, raise)
+      const staged = await this.stage(incoming, raise)
       const anyhow = incoming.map(({ record: { name, origin }, bytes }) =>
         this.tables.newest.put(nameKey(name, origin), bytes)
       )
-      await this.tables.commit([...writes, ...anyhow])
-      apply()
-      return changes
+      await this.tables.commit([...staged.writes, ...anyhow])
+      staged.apply()
+      return staged.changes
     })
   }
 }

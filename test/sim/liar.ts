@@ -13,7 +13,17 @@ import type { Keys } from './keys.ts'
 import type { Life } from './node.ts'
 import type { Schedule } from './schedule.ts'
 
-const KINDS = ['withholds', 'misnumbers', 'misdigests', 'garbles', 'forges', 'swaps', 'dawdles', 'forgets', 'twice'] as const
+const KINDS = [
+  'withholds',
+  'misnumbers',
+  'misdigests',
+  'garbles',
+  'forges',
+  'swaps',
+  'dawdles',
+  'forgets',
+  'twice'
+] as const
 type Kind = (typeof KINDS)[number]
 
 /** Just below what is waited for from one page to the next. */
@@ -49,7 +59,13 @@ export class Lies {
   }
 
   /** Answers as it likes. */
-  async *answers(life: Life, from: string, method: string, body: Bytes, honest: AsyncIterable<Answer>): AsyncGenerator<Answer> {
+  async *answers(
+    life: Life,
+    from: string,
+    method: string,
+    body: Bytes,
+    honest: AsyncIterable<Answer>
+  ): AsyncGenerator<Answer> {
     if (method !== 'heads' && this.#does('dawdles')) {
       const { origin } = SinceRequest.decode(body)
       const page = encodeSince(origin, this.#head({ origin, number: 1_000, digest: this.#random.bytes(32) }), [], true)
@@ -109,7 +125,13 @@ export class Lies {
   /** A record in the name of another, or two of its own in one place: what differs is who is told. */
   async #forge(origin: string, isOwn: boolean, to = ''): Promise<Uint8Array> {
     const number = isOwn ? 1_000 + (this.#forged++ % 5) : this.#random.between(1, 60)
-    const base = { type: 'retirement' as const, origin, number, seq: 1 + (number % 3), time: isOwn ? to.length + Number(to.slice(-1)) : 1 }
+    const base = {
+      type: 'retirement' as const,
+      origin,
+      number,
+      seq: 1 + (number % 3),
+      time: isOwn ? to.length + Number(to.slice(-1)) : 1
+    }
     const signer = isOwn ? this.#keys.signer(origin) : { peerId: origin, sign: async () => this.#random.bytes(64) }
     return (await signRecord({ ...base, name: `forged/${number % 2}` }, this.#keys.mesh, signer)).bytes
   }

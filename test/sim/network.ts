@@ -90,9 +90,12 @@ export class Network {
     this.messages++
     this.#trace(`${from.id}>${to} ${method}`, body)
     if (this.#isLost(from.id, to)) return this.#loseOrFail(call)
-    this.#schedule.after(this.#delay(), () => this.#serve(from, to, method, body, call))
+    const serve = (heard: Call | undefined) => (): void => {
+      this.#serve(from, to, method, body, heard).catch((error: unknown) => this.#schedule.fail(error))
+    }
+    this.#schedule.after(this.#delay(), serve(call))
     if (this.#isWell || !this.#random.chance(duplication)) return
-    this.#schedule.after(this.#delay() * 4, () => this.#serve(from, to, method, body, undefined))
+    this.#schedule.after(this.#delay() * 4, serve(undefined))
   }
 
   async #serve(from: Station, to: string, method: string, body: Bytes, call: Call | undefined): Promise<void> {
@@ -244,8 +247,7 @@ class Call implements AsyncIterableIterator<Answer> {
       this.#signal.addEventListener('abort', this.#onAbort, { once: true })
       this.#send()
     }
-    while (this.#items.length === 0 && !this.#signal.aborted)
-      await new Promise<void>(resolve => (this.#wake = resolve))
+    while (this.#items.length === 0 && !this.#signal.aborted) await new Promise<void>(resolve => (this.#wake = resolve))
     const item = this.#items.shift()
     if (item !== undefined && 'answer' in item) return { done: false, value: item.answer }
     this.#end()

@@ -24,7 +24,7 @@ export type Brain = Pick<
 
 /** How the nodes of a simulation are made. */
 export interface Build {
-  brain?(parts: CatalogueComponents<Write>): Brain
+  readonly brain?: (parts: CatalogueComponents<Write>) => Brain
   readonly verify?: VerifySignature
   /** Acknowledges what is not on the disk. */
   readonly hasDisksThatLie?: boolean

@@ -130,7 +130,10 @@ class Simulation {
       this.#sometime(() => {
         const node = this.#random.pick(this.#nodes)
         this.#trace(`${node.id} stops`)
-        node.stop().then(() => this.#startAgain(node), (error: unknown) => this.#schedule.fail(error))
+        node.stop().then(
+          () => this.#startAgain(node),
+          (error: unknown) => this.#schedule.fail(error)
+        )
       })
     for (let n = 0; n < restores; n++) this.#sometime(() => this.#restore())
   }
@@ -139,7 +142,8 @@ class Simulation {
     const { bursts, opsInBurst } = this.#plan
     for (let n = 0; n < bursts; n++)
       this.#sometime(() => {
-        for (let op = 0; op < opsInBurst; op++) this.#schedule.after(this.#random.next() * 400, () => this.#work.once(this.#busy()))
+        for (let op = 0; op < opsInBurst; op++)
+          this.#schedule.after(this.#random.next() * 400, () => this.#work.once(this.#busy()))
       })
   }
 
@@ -178,7 +182,9 @@ class Simulation {
   #goOn(node: SimNode, ms: number): void {
     for (let n = this.#random.between(0, 6); n > 0; n--) {
       const isSame = this.#random.chance(0.5)
-      this.#schedule.after(this.#random.next() * ms, () => (isSame ? this.#work.again(node) : this.#work.once(node)))
+      const at = Math.min(this.#schedule.now + this.#random.next() * ms, this.#plan.chaosMs - 1)
+      const run = (): void => (isSame ? this.#work.again(node) : this.#work.once(node))
+      this.#schedule.after(Math.max(0, at - this.#schedule.now), run)
     }
   }
 

@@ -8,10 +8,10 @@ import type { Build } from './node.ts'
 import { Violation } from './oracle.ts'
 import { simulate } from './simulate.ts'
 
-const SEEDS = 100
+const SEEDS = 60
 const SEEDS_IN_TEST = 10
 /** Seeds within which each canary must be noticed. */
-const CANARY_SEEDS = 60
+const CANARY_SEEDS = 20
 /** Fewer, so that each says more. */
 const CANARY_NODES = 8
 

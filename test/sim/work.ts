@@ -40,7 +40,8 @@ export class Work {
   get isBusy(): boolean {
     for (const [wish, { life, since }] of this.#open) {
       if (!life.isAlive) this.#open.delete(wish)
-      else if (this.#parts.schedule.now - since > OP_MS) throw new Violation(`${life.id} does not end what it was asked`)
+      else if (this.#parts.schedule.now - since > OP_MS)
+        throw new Violation(`${life.id} does not end what it was asked`)
     }
     return this.#open.size > 0
   }
@@ -83,7 +84,12 @@ export class Work {
   #version(): Omit<NewVersion, 'name'> {
     const { random } = this.#parts
     const root = cidOf(RAW, 'blake3', Buffer.from(`${random.next()}`))
-    return { root, kind: random.chance(0.4) ? 'directory' : 'file', size: 1, meta: random.chance(0.2) ? { epoch: 3 } : null }
+    return {
+      root,
+      kind: random.chance(0.4) ? 'directory' : 'file',
+      size: 1,
+      meta: random.chance(0.2) ? { epoch: 3 } : null
+    }
   }
 
   #publish(node: SimNode, life: Life, version: NewVersion): void {
