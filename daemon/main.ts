@@ -6,6 +6,9 @@ import { readConfig } from './config.ts'
 import { startDaemon } from './daemon.ts'
 import { createLog } from './log.ts'
 
+/** Until what was said last is out. */
+const EXIT_MS = 100
+
 /** Runs until SIGINT, SIGTERM or a request to stop. A second signal ends it at once. */
 export const runDaemon: RunDaemon = async (flags, onReady) => {
   const config = await readConfig(flags, process.env, process.cwd())
@@ -24,5 +27,7 @@ export const runDaemon: RunDaemon = async (flags, onReady) => {
   await daemon.stopped
   process.off('SIGINT', onSignal)
   process.off('SIGTERM', onSignal)
+  // All is closed; a timer that libp2p leaves behind would hold the process for a second.
+  setTimeout(() => process.exit(0), EXIT_MS).unref()
   return 0
 }

@@ -16,6 +16,7 @@ import {
   type NameRecord,
   type NodeRecord,
   openRecord,
+  type RetirementRecord,
   type Signed,
   type Signer,
   type VersionRecord
@@ -162,11 +163,12 @@ export class Catalogue<Write> {
     return found
   }
 
-  /** The name that `path` is or lies in, where it was retired. */
-  async retired(path: string): Promise<string | undefined> {
+  /** Retirements of names that `path` is or lies in, the longest name first. */
+  async retired(path: string): Promise<RetirementRecord[]> {
+    const found: RetirementRecord[] = []
     for (const name of [path, ...namesAbove(path)])
-      for await (const { record } of this.#records.named(name)) if (record.type === 'retirement') return name
-    return undefined
+      for await (const { record } of this.#records.named(name)) if (record.type === 'retirement') found.push(record)
+    return found
   }
 
   /** Newest versions of names that begin with `prefix`, by name and origin. */

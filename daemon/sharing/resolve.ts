@@ -14,8 +14,8 @@ import { type ContentRef, formatRef, type NameRef, parseRef } from '../../proto/
 export interface Names {
   /** Newest versions of the name that `path` is or lies in. */
   resolve(path: string, signal?: AbortSignal): Promise<VersionRecord[]>
-  /** The name that `path` is or lies in, where it was retired. */
-  retired(path: string): Promise<string | undefined>
+  /** Retirements of names that `path` is or lies in, the longest name first. */
+  retired(path: string): Promise<readonly Pick<NameRecord, 'name' | 'origin'>[]>
   /** What became of a name, the latest first, as far as it is remembered here. */
   history(name: string, origin: string): AsyncIterable<NameRecord>
   /** An earlier version, remembered here or by somebody else. */
@@ -75,7 +75,7 @@ export async function settle(
   const { version: wanted } = ref
   if (typeof wanted === 'string' && !records.some(record => isFrom(record, ref, parts))) {
     // The name is gone or was never heard of, and the content may still be had.
-    const name = (await parts.names.retired(path)) ?? path
+    const name = (await parts.names.retired(path))[0]?.name ?? path
     return { ...bare(ref, wanted, path.slice(name.length + 1)), isFixed: true }
   }
   const newest = await pick(ref, records, parts)
@@ -135,7 +135,25 @@ export async function find(settled: Settled, reader: TreeReader, signal?: AbortS
   )
 }
 
-function isFrom(record: VersionRecord, { node }: NameRef, { names }: ResolveParts): boolean {
+/** Whose history is meant: that of the name that the reference resolves to; else those that were retired. */
+export async function namesMeant(
+  text: string,
+  parts: ResolveParts,
+  signal?: AbortSignal
+): Promise<readonly Pick<NameRecord, 'name' | 'origin'>[]> {
+  const ref = parseRef(text)
+  if (ref.type === 'content')
+    throw new PathmeshError('INVALID_ARGUMENT', `${text} is content without a name: it has no history`)
+  const path = `${ref.work}/${ref.path}`
+  const records = await parts.names.resolve(path, signal)
+  if (!records.some(record => isFrom(record, ref, parts))) {
+    const retired = (await parts.names.retired(path)).filter(record => isFrom(record, ref, parts))
+    if (retired.length > 0) return retired
+  }
+  return [await pick(ref, records, parts)]
+}
+
+function isFrom(record: Pick<NameRecord, 'origin'>, { node }: NameRef, { names }: ResolveParts): boolean {
   return node === undefined || names.originsCalled(node).includes(record.origin)
 }
 

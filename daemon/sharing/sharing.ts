@@ -47,7 +47,7 @@ import type { Retention } from './keep-retention.ts'
 import { aliasOf, historyOf, listNames, watchNames } from './names.ts'
 import { share, unshare } from './own.ts'
 import { entriesOf, rangeOf } from './read.ts'
-import { find, type Resolved, type ResolveParts, type Settled, settle, type TreeReader } from './resolve.ts'
+import { find, namesMeant, type Resolved, type ResolveParts, type Settled, settle, type TreeReader } from './resolve.ts'
 import { untilPublished } from './wait.ts'
 import { versionGone } from './version-gone.ts'
 import { watchShared } from './share-watch.ts'
@@ -141,10 +141,8 @@ export class Sharing {
 
   /** What became of the name that a reference is of, or lies in. */
   async *history(request: RefRequest, signal: AbortSignal): AsyncGenerator<Change> {
-    const { newest } = await settle(request.ref, undefined, this.#naming(), signal)
-    if (newest === null)
-      throw new PathmeshError('INVALID_ARGUMENT', `${request.ref} is content without a name: it has no history`)
-    yield* historyOf(newest, this.#parts, signal)
+    for (const name of await namesMeant(request.ref, this.#naming(), signal))
+      yield* historyOf(name, this.#parts, signal)
   }
 
   watch(query: WatchQuery, signal: AbortSignal): AsyncGenerator<WatchEvent> {

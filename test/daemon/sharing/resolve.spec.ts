@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { VersionRecord } from '../../../daemon/catalogue/record.ts'
 import { RAW, cidOf } from '../../../daemon/content/multihash.ts'
-import { find, type ResolveParts, settle } from '../../../daemon/sharing/resolve.ts'
+import { find, namesMeant, type ResolveParts, settle } from '../../../daemon/sharing/resolve.ts'
 import { PathmeshError } from '../../../proto/errors.ts'
 import { MemoryBranches, buildTree, directory, failsWith, file } from '../../helpers/trees.ts'
 
@@ -43,7 +43,7 @@ const parts = (
 ): ResolveParts => ({
   names: {
     resolve: async () => [...records],
-    retired: async () => retired,
+    retired: async () => (retired === undefined ? [] : [{ name: retired, origin: 'alice' }]),
     history: async function* (name, origin) {
       yield* [...records, ...earlier].filter(old => old.name === name && old.origin === origin)
     },
@@ -143,6 +143,22 @@ describe('settle()', () => {
     const settled = await settle(`ipfs://${root.toString()}/a`, undefined, parts([]))
     assert.deepEqual([settled.root.toString(), settled.sub, settled.record], [root.toString(), 'a', null])
     await assert.rejects(settle('ipfs://nonsense', undefined, parts([])), failsWith('INVALID_ARGUMENT'))
+  })
+})
+
+describe('namesMeant()', () => {
+  it('is the name that is published, or those that were retired, or nothing', async () => {
+    assert.deepEqual(
+      (await namesMeant('train/run/a', parts([record('alice')], { retired: 'train/run' }))).map(
+        ({ seq }: Partial<VersionRecord>) => seq
+      ),
+      [3]
+    )
+    const retired = [{ name: 'train/run', origin: 'alice' }]
+    assert.deepEqual(await namesMeant('train/run', parts([], { retired: 'train/run' })), retired)
+    assert.deepEqual(await namesMeant('train@gpu-1/run', parts([], { retired: 'train/run' })), retired)
+    await assert.rejects(namesMeant('train@bob/run', parts([], { retired: 'train/run' })), failsWith('NOT_FOUND'))
+    await assert.rejects(namesMeant('train/run', parts([])), failsWith('NOT_FOUND'))
   })
 })
 
