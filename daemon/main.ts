@@ -2,6 +2,7 @@
 
 import './polyfill.ts'
 import type { RunDaemon } from '../proto/up.ts'
+import { systemClock } from './clock.ts'
 import { readConfig } from './config.ts'
 import { startDaemon } from './daemon.ts'
 import { createLog } from './log.ts'
@@ -28,6 +29,6 @@ export const runDaemon: RunDaemon = async (flags, onReady) => {
   process.off('SIGINT', onSignal)
   process.off('SIGTERM', onSignal)
   // All is closed; a timer that libp2p leaves behind would hold the process for a second.
-  setTimeout(() => process.exit(0), EXIT_MS).unref()
+  systemClock.after(EXIT_MS, () => process.exit(0))
   return 0
 }

@@ -81,6 +81,8 @@ export const HEADS_MAX = 1_000
 export const HEADS_RECORDS_MAX = 64
 /** Between two tellings of own changes to a peer. */
 export const TELL_MS = 50
+/** The same, for each connected peer where they are few: telling is work for both sides. */
+export const TELL_PEER_MS = 0.5
 /** Until what was heard from one peer is told to others: most hear it from its origin before. */
 export const RELAY_MS = 500
 /** Until a telling that failed is tried again, and every peer looked at once more. */
@@ -91,8 +93,11 @@ export const ANNOUNCE_MS = 250
 export const PULL_REST_MS = 5_000
 /** A digest that still differs is waited for so long before all numbers are compared. */
 export const LIST_AFTER_MS = 300
-/** Exchanges of records under way. */
+/** Exchanges of records under way, in all and with one peer. */
 export const PULLS_MAX = 8
+export const PULLS_PEER_MAX = 4
+/** A peer that does not end within this gives way to another: what it has brought until then is kept. */
+export const PULL_MS = 30_000
 /** From one page of records to the next. */
 export const PAGE_MS = 15_000
 /** Records in all answers to one request for those above a number; and entries of a list. The asker goes on from the last. */

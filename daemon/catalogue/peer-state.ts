@@ -29,6 +29,8 @@ export class PeerState {
   owesOwn = false
   owesPending = false
   isTelling = false
+  /** Origins whose records are being got from it. */
+  pulls = 0
   /** Connections to it that were made; and how often it was looked at before the first. */
   meetings = 0
   ticks = 0

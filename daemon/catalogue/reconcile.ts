@@ -13,30 +13,23 @@ import type { Random } from '../random.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import {
   ANNOUNCE_MS,
-  ASK_MS,
-  FRAME_HEADER_BYTES_MAX,
-  HEADS_MAX,
-  HEADS_RECORDS_MAX,
   ORIGINS_MAX,
   OWN_HEAD_MS,
+  PULL_MS,
   PULL_REST_MS,
   PULLS_MAX,
-  RECONCILE_MS,
-  RELAY_MS,
-  TELL_MS
+  PULLS_PEER_MAX,
+  RECONCILE_MS
 } from '../../proto/limits.ts'
 import { agrees } from './head.ts'
-import { encodeHeads, type HeardHeads } from './messages.ts'
+import type { HeardHeads } from './messages.ts'
 import type { OwnRecords } from './own-records.ts'
 import { PeerState } from './peer-state.ts'
 import { type Asking, Pull } from './pull.ts'
 import { openRecord, type Signed, type VerifySignature } from './record.ts'
 import type { Raise, Records } from './records.ts'
-
-/** A peer that does not end within this gives way to another: what it has brought until then is kept. */
-const PULL_MS = 30_000
-/** Between two tellings of own changes, for each connected peer: telling is work for both sides. */
-const TELL_PEER_MS = 0.5
+import { Teller } from './teller.ts'
+import { Waiters } from './waiters.ts'
 
 export interface ReconcilerParts<Write> {
   readonly self: string
@@ -58,23 +51,22 @@ export class Reconciler<Write> {
   readonly #pulls = new Map<string, Promise<void>>()
   /** Origins of which some peer may know more. */
   readonly #behind = new Set<string>()
-  /** Own records of late, to be sent along with heads. */
-  readonly #recent: Signed[] = []
-  readonly #waiters = new Set<() => void>()
+  readonly #teller: Teller<Write>
+  readonly #waiters: Waiters
   readonly #stopped = new AbortController()
   #startedAt = 0
-  #tellAt = -Infinity
-  #cancelTell: (() => void) | undefined
-  #cancelRelay: (() => void) | undefined
   #cancelTick = (): void => undefined
   #isSynced = false
   #knowsOwn = false
 
   constructor(parts: ReconcilerParts<Write>) {
     this.#parts = parts
+    this.#waiters = new Waiters(parts.clock)
+    const { signal: stopped } = this.#stopped
+    this.#teller = new Teller({ ...parts, peers: this.#peers, stopped, onTold: () => this.#waiters.wake() })
     // Every telling and every pull listens to it.
-    setMaxListeners(0, this.#stopped.signal)
-    parts.records.onChanges(changes => this.#changed(changes))
+    setMaxListeners(0, stopped)
+    parts.records.onChanges(changes => this.#teller.changed(changes))
   }
 
   start(): void {
@@ -84,8 +76,9 @@ export class Reconciler<Write> {
 
   async stop(): Promise<void> {
     this.#stopped.abort(new PathmeshError('ABORTED', 'this node is stopping'))
-    for (const cancel of [this.#cancelTell, this.#cancelRelay, this.#cancelTick]) cancel?.()
-    this.#wake()
+    this.#cancelTick()
+    this.#teller.stop()
+    this.#waiters.end()
     await Promise.allSettled(this.#pulls.values())
   }
 
@@ -96,12 +89,12 @@ export class Reconciler<Write> {
     const peer = this.#peer(id)
     peer.meetings++
     peer.isGreeted = false
-    void this.#tell(peer)
+    void this.#teller.tell(peer)
   }
 
   disconnected(peer: string): void {
     this.#peers.delete(peer)
-    this.#wake()
+    this.#waiters.wake()
   }
 
   /** Whether this node has caught up with some peer since it started, or knows of none. */
@@ -111,7 +104,7 @@ export class Reconciler<Write> {
 
   /** Resolves when it is synced; or after `ms`, to what it is then. */
   async whenSynced(ms: number, signal?: AbortSignal): Promise<boolean> {
-    await this.#until(() => this.isSynced, ms, signal)
+    await this.#waiters.until(() => this.isSynced, ms, signal)
     return this.isSynced
   }
 
@@ -121,7 +114,7 @@ export class Reconciler<Write> {
     const { number } = records.head(self)
     const late = (): PeerState[] =>
       [...this.#peers.values()].filter(peer => peer.isGreeted && !peer.isSlow && peer.toldNumber < number)
-    await this.#until(() => late().length === 0, ANNOUNCE_MS)
+    await this.#waiters.until(() => late().length === 0, ANNOUNCE_MS)
     for (const peer of late()) peer.isSlow = true
   }
 
@@ -129,8 +122,8 @@ export class Reconciler<Write> {
   async mayNumber(): Promise<void> {
     const { clock, self } = this.#parts
     const left = OWN_HEAD_MS - (clock.monotonic() - this.#startedAt)
-    if (left > 0 && this.#parts.knowsOthers()) await this.#until(() => this.#knowsOwn, left)
-    if (this.#pulls.has(self)) await this.#until(() => !this.#pulls.has(self), OWN_HEAD_MS)
+    if (left > 0 && this.#parts.knowsOthers()) await this.#waiters.until(() => this.#knowsOwn, left)
+    if (this.#pulls.has(self)) await this.#waiters.until(() => !this.#pulls.has(self), OWN_HEAD_MS)
   }
 
   // --- hearing -----------------------------------------------------------------------------------------------------
@@ -170,7 +163,7 @@ export class Reconciler<Write> {
       if (theirs.number > ours.number) return
       if (origin === self) peer.owesOwn = true
       else peer.pending.add(origin)
-      this.#relaySoon()
+      this.#teller.relaySoon()
       return
     }
     if (origin === self) own.confirm(ours.number)
@@ -200,17 +193,22 @@ export class Reconciler<Write> {
       this.#knowsOwn ||= !this.#isBehind(self, peer)
       if (!this.#isSynced) this.#isSynced = [...peer.heads].every(([origin]) => !this.#isBehind(origin, peer))
     }
-    this.#wake()
+    this.#waiters.wake()
   }
 
   #consider(origin: string): void {
     if (this.#pulls.has(origin) || this.#pulls.size >= PULLS_MAX || this.#stopped.signal.aborted) return
-    const source = this.#sourceOf(origin)
-    if (source === undefined) {
-      this.#behind.delete(origin)
-      return
-    }
+    const sources = [...this.#peers.values()].filter(peer => this.#isBehind(origin, peer))
+    if (sources.length === 0) this.#behind.delete(origin)
+    // One that claims to be ahead everywhere does not keep the others from being asked.
+    const source = this.#best(
+      origin,
+      sources.filter(({ pulls }) => pulls < PULLS_PEER_MAX)
+    )
+    if (source === undefined) return
+    source.pulls++
     const pull = this.#pull(origin, source).finally(() => {
+      source.pulls--
       this.#pulls.delete(origin)
       this.#look()
     })
@@ -218,10 +216,9 @@ export class Reconciler<Write> {
   }
 
   /** The peer to get from: one that did not fail before, the origin itself if it is there, else whoever is furthest. */
-  #sourceOf(origin: string): PeerState | undefined {
+  #best(origin: string, sources: readonly PeerState[]): PeerState | undefined {
     let best: PeerState | undefined
-    for (const peer of this.#peers.values())
-      if (this.#isBehind(origin, peer) && (best === undefined || this.#isBetter(origin, peer, best))) best = peer
+    for (const peer of sources) if (best === undefined || this.#isBetter(origin, peer, best)) best = peer
     return best
   }
 
@@ -273,124 +270,6 @@ export class Reconciler<Write> {
     }
   }
 
-  // --- telling -----------------------------------------------------------------------------------------------------
-
-  #changed(changes: readonly Signed[]): void {
-    const { self, clock } = this.#parts
-    const own = changes.filter(({ record }) => record.origin === self)
-    this.#recent.push(...own)
-    this.#recent.splice(0, this.#recent.length - HEADS_RECORDS_MAX)
-    const others = new Set(changes.map(({ record }) => record.origin))
-    others.delete(self)
-    for (const peer of this.#peers.values()) {
-      if (own.length > 0) peer.owesOwn = true
-      for (const origin of others) peer.pending.add(origin)
-    }
-    if (own.length > 0) {
-      const gap = Math.min(TELL_MS, this.#peers.size * TELL_PEER_MS)
-      const wait = this.#tellAt + gap - clock.monotonic()
-      if (wait <= 0) this.#tellAll()
-      else this.#cancelTell ??= clock.after(wait, () => this.#tellAll())
-    }
-    if (others.size > 0) this.#relaySoon()
-  }
-
-  #relaySoon(): void {
-    const { clock, random } = this.#parts
-    this.#cancelRelay ??= clock.after(RELAY_MS * (0.5 + random() / 2), () => {
-      this.#cancelRelay = undefined
-      for (const peer of this.#peers.values()) peer.owesPending = true
-      this.#tellAll()
-    })
-  }
-
-  #tellAll(): void {
-    this.#cancelTell?.()
-    this.#cancelTell = undefined
-    this.#tellAt = this.#parts.clock.monotonic()
-    for (const peer of this.#peers.values()) void this.#tell(peer)
-  }
-
-  /** Tells a peer what it is owed, one message after the other. What fails stays owed. Never rejects. */
-  async #tell(peer: PeerState): Promise<void> {
-    if (peer.isTelling) return
-    peer.isTelling = true
-    try {
-      while (this.#isThere(peer)) {
-        if (!peer.isGreeted) await this.#greet(peer)
-        else if (peer.owesOwn || (peer.owesPending && peer.pending.size > 0)) await this.#tellNews(peer)
-        else break
-        peer.isSlow = false
-        this.#wake()
-      }
-      peer.owesPending = false
-    } catch (error) {
-      if (!this.#stopped.signal.aborted) this.#parts.log.debug('a peer was not told', { peer: peer.id, error })
-    } finally {
-      peer.isTelling = false
-    }
-  }
-
-  async #greet(peer: PeerState): Promise<void> {
-    const { records, self } = this.#parts
-    const { meetings } = peer
-    const { number } = records.head(self)
-    // Those too of which it has told and nothing is here: it may have been the one to forget.
-    const told = [...peer.heads].map(([origin]) => [origin, records.head(origin)] as const)
-    const all = [...new Map([...told, ...records.heads])].map(([origin, head]) => ({ origin, ...head }))
-    for (let at = 0; at === 0 || at < all.length; at += HEADS_MAX)
-      await this.#send(peer, {
-        heads: all.slice(at, at + HEADS_MAX),
-        records: [],
-        more: at + HEADS_MAX < all.length
-      })
-    peer.isGreeted = peer.meetings === meetings
-    peer.toldNumber = number
-    peer.owesOwn ||= records.head(self).number > number
-  }
-
-  async #tellNews(peer: PeerState): Promise<void> {
-    const { records, self } = this.#parts
-    const isOwn = peer.owesOwn
-    const others = peer.owesPending ? [...peer.pending].slice(0, HEADS_MAX - 1) : []
-    peer.owesOwn = false
-    for (const origin of others) peer.pending.delete(origin)
-    const differs = (origin: string): boolean => {
-      const theirs = peer.head(origin)?.head
-      return theirs === undefined || !agrees(theirs, records.head(origin))
-    }
-    const heads = [...(isOwn ? [self] : []), ...others]
-      .filter(differs)
-      .map(origin => ({ origin, ...records.head(origin) }))
-    const { number } = records.head(self)
-    try {
-      if (heads.length > 0)
-        await this.#send(peer, { heads, records: isOwn ? this.#newsFor(peer) : [], more: !peer.isGreeted })
-    } catch (error) {
-      peer.owesOwn ||= isOwn
-      for (const origin of others) peer.pending.add(origin)
-      throw error
-    }
-    if (isOwn) peer.toldNumber = Math.max(peer.toldNumber, number)
-  }
-
-  /** Own records that a peer has not been told of, where they are few. */
-  #newsFor(peer: PeerState): Uint8Array[] {
-    const [first] = this.#recent
-    if (first === undefined || first.record.number > peer.toldNumber + 1) return []
-    const news = this.#recent.filter(({ record }) => record.number > peer.toldNumber).map(({ bytes }) => bytes)
-    const size = news.reduce((sum, bytes) => sum + bytes.length, 0)
-    return size > FRAME_HEADER_BYTES_MAX / 2 ? [] : news
-  }
-
-  async #send(peer: PeerState, message: HeardHeads): Promise<void> {
-    const { clock } = this.#parts
-    await withDeadline(clock, ASK_MS, `telling ${peer.id}`, this.#stopped.signal, async signal => {
-      const asking = await this.#parts.caller(peer.id)
-      for await (const _ of asking.call('heads', encodeHeads(message), { signal, maxBytes: HEADS_MAX })) continue
-    })
-  }
-
   // --- in common ---------------------------------------------------------------------------------------------------
 
   #tick(): void {
@@ -403,7 +282,7 @@ export class Reconciler<Write> {
         // What came late from one that had gone: nobody will say that it has gone.
         if (peer.meetings === 0 && peer.ticks++ > 0) this.#peers.delete(peer.id)
         peer.owesPending = true
-        void this.#tell(peer)
+        void this.#teller.tell(peer)
         for (const [origin] of peer.heads) if (this.#isBehind(origin, peer)) this.#behind.add(origin)
       }
       this.#look()
@@ -417,41 +296,5 @@ export class Reconciler<Write> {
     const peer = new PeerState(id)
     this.#peers.set(id, peer)
     return peer
-  }
-
-  #isThere(peer: PeerState): boolean {
-    return this.#peers.get(peer.id) === peer && !this.#stopped.signal.aborted
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiters) wake()
-  }
-
-  /** Resolves when something is so, or after `ms`; rejects with the signal's reason. */
-  #until(isSo: () => boolean, ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) return reject(signal.reason)
-      if (isSo() || this.#stopped.signal.aborted) return resolve()
-      const end = (): void => {
-        cancel()
-        this.#waiters.delete(wake)
-        signal?.removeEventListener('abort', onAbort)
-      }
-      const onAbort = (): void => {
-        end()
-        reject(signal?.reason)
-      }
-      const wake = (): void => {
-        if (!isSo() && !this.#stopped.signal.aborted) return
-        end()
-        resolve()
-      }
-      const cancel = this.#parts.clock.after(ms, () => {
-        end()
-        resolve()
-      })
-      this.#waiters.add(wake)
-      signal?.addEventListener('abort', onAbort, { once: true })
-    })
   }
 }

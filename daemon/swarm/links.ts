@@ -22,8 +22,8 @@ export class Links {
     this.#clock = clock
   }
 
-  /** The new link, and whether it is its peer's first; null for a connection that is closed already. */
-  add(connection: Connection): { link: Link; first: boolean } | null {
+  /** The new link; null for a connection that is closed already. */
+  add(connection: Connection): Link | null {
     if (connection.status !== 'open') return null
     const peer = peerIdText(connection.remotePeer)
     const others = this.#links.get(peer) ?? []
@@ -32,7 +32,7 @@ export class Links {
     if (others.length >= CONNECTIONS_PER_PEER_MAX) {
       this.of(peer).at(-1)?.connection.abort(new Error('too many connections of one peer'))
     }
-    return { link, first: others.length === 0 }
+    return link
   }
 
   /** The link that has ended, and whether it was its peer's last; null if it was never added. */

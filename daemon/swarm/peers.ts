@@ -164,9 +164,8 @@ export class Peers {
   }
 
   #opened(connection: Connection): void {
-    const added = this.#links.add(connection)
-    if (added === null) return
-    const { link, first } = added
+    const link = this.#links.add(connection)
+    if (link === null) return
     const { clock, log } = this.#parts
     const { peer } = link
     const candidate = this.#candidates.get(peer) ?? []
@@ -180,7 +179,7 @@ export class Peers {
     }
     this.#pulses.set(link, startPulse(link, { clock, ping, hangUp }))
     log.debug('connection opened', { peer, direction: connection.direction })
-    if (first) this.onConnect.tell(peer)
+    this.onConnect.tell(peer)
   }
 
   #closed(connection: Connection): void {

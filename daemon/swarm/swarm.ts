@@ -50,7 +50,7 @@ export interface Swarm {
   introduce(peer: string, addresses: readonly string[]): void
   /** Connects to the one peer that these multiaddrs name, and remembers it; resolves to its id. Errors as `open`. */
   dial(addresses: readonly string[], options?: StreamOptions): Promise<string>
-  /** Called with each peer that becomes connected; returns a function that ends this. */
+  /** Called with the peer of each new connection: who comes back may be another life of it. Returns a function that ends this. */
   onConnect(listener: (peer: string) => void): () => void
   onDisconnect(listener: (peer: string) => void): () => void
 }
