@@ -20,6 +20,7 @@ import { looksLikePath, parsePathJson, refOfFacts, type PathJson } from '../prot
 import { checkName, formatRef, parseRef } from '../proto/ref.ts'
 import { Calls, type CallOptions } from './calls.ts'
 import { Path, type PathHome } from './path.ts'
+import { ofNode, parsePrefix } from './prefix.ts'
 import type { WatchOptions } from './path-watch.ts'
 import { revive } from './reviver.ts'
 import { seenAt, shareFile, type Publication, type ShareOptions } from './share.ts'
@@ -50,7 +51,7 @@ export interface AliasOptions extends CallOptions {
 }
 
 export interface NamesOptions extends CallOptions {
-  /** Only names that begin with it, `WORK/PATH`. */
+  /** Only names that begin with it: `WORK/PATH` or a URL, of one node with `@NODE` behind the work. */
   readonly prefix?: string | undefined
   /** `newest` (the default): one line a name. `all`: earlier versions that are known, too. */
   readonly versions?: 'newest' | 'all' | undefined
@@ -59,7 +60,7 @@ export interface NamesOptions extends CallOptions {
 }
 
 export interface MeshWatchOptions extends WatchOptions {
-  /** Only names that begin with it, `WORK/PATH`. */
+  /** As for `names()`. */
   readonly prefix?: string | undefined
 }
 
@@ -146,7 +147,7 @@ export class Mesh {
     const done = await this.#home.calls.alias({ ...request, ...(meta === undefined ? {} : { meta }) }, { signal })
     const { cid, kind, size, seq, origin, kept, copies } = done
     const path = new Path(parseRef(done.url), { home: this.#home })
-    const url = formatRef(fixed(path.ref, cid))
+    const url = formatRef(fixed(path.ref, cid, origin))
     return { url, cid, root: cid, kind, size, seq, origin, kept, copies, path }
   }
 
@@ -178,14 +179,16 @@ export class Mesh {
     return this.#home.calls.works(options)
   }
 
-  /** Yields the names that are known, sorted. */
+  /** Yields the names that are known, sorted. INVALID_ARGUMENT for a prefix that is malformed. */
   names({ prefix, versions, local, signal }: NamesOptions = {}): AsyncIterable<Name> {
+    const { calls } = this.#home
+    const { node, ...begin } = prefix === undefined ? {} : parsePrefix(prefix)
     const query = {
-      ...(prefix === undefined ? {} : { prefix }),
+      ...begin,
       ...(versions === undefined ? {} : { versions }),
       ...(local === undefined ? {} : { local: local ? ('true' as const) : ('false' as const) })
     }
-    return this.#home.calls.names(query, { signal })
+    return ofNode(calls, node, calls.names(query, { signal }), { signal })
   }
 
   /** Yields what became of a name, retirements included, the newest first. */
@@ -199,8 +202,10 @@ export class Mesh {
    * when it is left, or with an error.
    */
   watch({ prefix, after, signal }: MeshWatchOptions = {}): AsyncGenerator<WatchEvent, void, undefined> {
-    const query = { ...(prefix === undefined ? {} : { prefix }), ...(after === undefined ? {} : { after }) }
-    return this.#home.calls.watch(query, { signal })
+    const { calls } = this.#home
+    const { node, ...begin } = prefix === undefined ? {} : parsePrefix(prefix)
+    const query = { ...begin, ...(after === undefined ? {} : { after }) }
+    return ofNode(calls, node, calls.watch(query, { signal }), { signal })
   }
 
   async stat(like: PathLike, options: CallOptions = {}): Promise<Stat> {

@@ -1,5 +1,5 @@
-// What becomes of one name: its changes as they come, and the first version that there is. Misses nothing in between: the watch
-// stands before anything is asked.
+// What becomes of one name, or of the published name that a path lies in: its changes as they come, and the first version that
+// there is. Misses nothing in between: the watch stands before anything is asked.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import type { WatchEvent } from '../proto/api.ts'
@@ -7,6 +7,7 @@ import { hasCode, PathmeshError } from '../proto/errors.ts'
 import { PROVIDER_RETRY_LAST_MS, PROVIDER_RETRY_MS } from '../proto/limits.ts'
 import { formatRef, type NameRef, type Ref } from '../proto/ref.ts'
 import type { CallOptions, Calls } from './calls.ts'
+import { peerIdOf } from './node-id.ts'
 import { versionOfChange, versionOfStat, type Version } from './version.ts'
 
 export interface WatchOptions extends CallOptions {
@@ -15,8 +16,9 @@ export interface WatchOptions extends CallOptions {
 }
 
 /**
- * What became of a name. `watching` comes first: from then on nothing is missed. `gap` says that changes were missed (null: nobody
- * knows how many): ask for what is of interest anew.
+ * What became of a name, or of the name that a path lies in. `watching` comes first: from then on nothing is missed. A `version` is
+ * that of the published name, as its `url` says, whether or not it still holds the path: `latest()` says what lies there.
+ * `gap` says that changes were missed (null: nobody knows how many): ask for what is of interest anew.
  */
 export type PathEvent =
   | { readonly event: 'watching'; readonly cursor: string }
@@ -37,9 +39,8 @@ export interface WaitForOptions extends CallOptions {
 
 /** The longest that a timer takes, 24 days. */
 const TIMER_MS_MAX = 2 ** 31 - 1
-const PEER_ID = /^k[0-9a-z]{50,}$/
 
-/** Changes of exactly this name, of the node that the reference names, or of every node. */
+/** Changes of this name, or of one that it lies in, of the node that the reference names, or of every node. */
 export async function* watchPath(
   calls: Calls,
   ref: Ref,
@@ -47,10 +48,10 @@ export async function* watchPath(
 ): AsyncGenerator<PathEvent, void, undefined> {
   const { work, path, node } = named(ref)
   const origin = node === undefined ? undefined : await peerIdOf(calls, node, { signal })
-  const query = { name: `${work}/${path}`, ...(after === undefined ? {} : { after }) }
+  const query = { prefix: prefixOf(work, path), ...(after === undefined ? {} : { after }) }
   for await (const event of calls.watch(query, { signal })) {
-    const ours = !('origin' in event) || origin === undefined || event.origin === origin
-    if (ours) yield pathEvent(event)
+    const isFrom = !('origin' in event) || origin === undefined || event.origin === origin
+    if (isFrom && liesIn(event, `${work}/${path}`)) yield pathEvent(event)
   }
 }
 
@@ -63,12 +64,10 @@ export async function waitForVersion(calls: Calls, ref: Ref, { timeoutMs, signal
   const within = signal === undefined ? end.signal : AbortSignal.any([signal, end.signal])
   const wait = Math.min(timeoutMs ?? Infinity, TIMER_MS_MAX)
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => end.abort(), wait)
-  // Whatever is published above it begins so, too.
-  const prefix = `${work}/${path.split('/', 1).join('')}`
   const asked = new Asked(calls, ref)
   try {
-    for await (const event of calls.watch({ prefix }, { signal: within })) {
-      const version = concerns(event, name) ? await asked.version(within) : undefined
+    for await (const event of calls.watch({ prefix: prefixOf(work, path) }, { signal: within })) {
+      const version = event.event !== 'retired' && liesIn(event, name) ? await asked.version(within) : undefined
       if (version !== undefined) return version
     }
   } catch (error) {
@@ -115,9 +114,14 @@ function named(ref: Ref): NameRef {
   )
 }
 
-function concerns(event: WatchEvent, name: string): boolean {
-  if (event.event === 'version') return `${name}/`.startsWith(`${event.work}/${event.path}/`)
-  return event.event !== 'retired'
+/** Begins this name, and every one that it may lie in. */
+function prefixOf(work: string, path: string): string {
+  return `${work}/${path.split('/', 1).join('')}`
+}
+
+/** Whether an event is about `name` or what it lies in, or about the watch. */
+function liesIn(event: WatchEvent, name: string): boolean {
+  return !('path' in event) || `${name}/`.startsWith(`${event.work}/${event.path}/`)
 }
 
 function pathEvent(event: WatchEvent): PathEvent {
@@ -126,25 +130,6 @@ function pathEvent(event: WatchEvent): PathEvent {
   if (event.event !== 'retired') return event
   const { seq, origin, modified } = event
   return { event: event.event, seq, origin, modified, cursor }
-}
-
-/** PeerId of a node that a reference names by that or by its human name. */
-async function peerIdOf(calls: Calls, node: string, options: CallOptions): Promise<string> {
-  if (PEER_ID.test(node)) return node
-  const { peerId, name } = await calls.status(options)
-  const found = name === node ? [peerId] : []
-  for await (const peer of calls.peers(options)) if (peer.name === node) found.push(peer.peerId)
-  const [only, ...others] = found
-  if (only === undefined)
-    throw new PathmeshError(
-      'NOT_FOUND',
-      `no node is called ${JSON.stringify(node)}: see pathmesh peers, or use its PeerId`
-    )
-  if (others.length === 0) return only
-  throw new PathmeshError(
-    'INVALID_ARGUMENT',
-    `${found.length} nodes are called ${JSON.stringify(node)}: use the PeerId of one of them, ${found.join(' or ')}`
-  )
 }
 
 function timedOut(ref: Ref, timeoutMs: number | undefined, last: PathmeshError | undefined): PathmeshError {

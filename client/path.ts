@@ -112,9 +112,10 @@ export class Path extends PathValue<Path> {
   }
 
   /**
-   * Yields what becomes of exactly this name, as it comes: `watching`, then new versions and retirements, each with a cursor to go
-   * on from. A retirement ends nothing: the name may come back. Without `@NODE`, of every node that publishes it. What lies inside
-   * a published directory has no changes of its own: watch the directory. Ends when it is left, or with an error.
+   * Yields what becomes of its name, as it comes: `watching`, then new versions and retirements, each with a cursor to go on from. A
+   * retirement ends nothing: the name may come back. Without `@NODE`, of every node that publishes it. For a path inside a published
+   * directory, as `history()`, the changes of the directory: each Version is the directory's, and may leave the path as it was,
+   * or be without it (`latest()` says what lies there). Ends when it is left, or with an error.
    */
   watch(options: WatchOptions = {}): AsyncGenerator<PathEvent, void, undefined> {
     return watchPath(this.#calls(), following(this.ref), options)

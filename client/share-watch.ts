@@ -25,13 +25,13 @@ export interface FolderWatchOptions extends CallOptions {
   readonly settleMs?: number | undefined
   /** Name of a file whose appearance in a directory says that the directory is done (`_SUCCESS`). */
   readonly marker?: string | undefined
+  /** Whether symbolic links are replaced by what they point to; without it, one that leaves what is watched is not published. */
+  readonly dereference?: boolean | undefined
 }
 
 export interface ShareWatchOptions extends FolderWatchOptions {
   /** The name, `WORK/PATH`; by default `<node>/<basename>`. */
   readonly as?: string | undefined
-  /** Whether symbolic links are replaced by what they point to. */
-  readonly dereference?: boolean | undefined
 }
 
 /** Watches what `what` names: a local path, or the folder of a work. Has no end but a failure, and being left. */

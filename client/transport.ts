@@ -10,6 +10,8 @@ import { checkSocket, nobodyListens } from './socket-check.ts'
 
 /** Milliseconds after which a stream of events that says nothing is dead. */
 const SILENCE_MS = 3 * HEARTBEAT_MS
+/** How much longer, for what has come already: a program that was suspended meets its timers before its sockets. */
+const LATE_MS = 1_000
 
 export interface Call {
   readonly query?: Readonly<Record<string, string | undefined>>
@@ -116,16 +118,16 @@ export class Transport {
         new PathmeshError('TIMEOUT', `the daemon said nothing for ${silenceMs} ms in the middle of an answer`)
       )
     const abort = () => response.destroy()
-    let timer = setTimeout(silent, silenceMs)
+    let watch = onSilence(silenceMs, silent)
     signal?.addEventListener('abort', abort, { once: true })
     try {
       signal?.throwIfAborted()
       for await (const chunk of response) {
-        clearTimeout(timer)
+        watch.clear()
         if (!Buffer.isBuffer(chunk)) throw new TypeError('an answer is read as bytes')
         yield chunk
         signal?.throwIfAborted()
-        timer = setTimeout(silent, silenceMs)
+        watch = onSilence(silenceMs, silent)
       }
       signal?.throwIfAborted()
       if (!response.complete) throw broken(undefined)
@@ -133,7 +135,7 @@ export class Transport {
       signal?.throwIfAborted()
       throw errno(error) === 'ECONNRESET' || errno(error) === 'ERR_STREAM_PREMATURE_CLOSE' ? broken(error) : error
     } finally {
-      clearTimeout(timer)
+      watch.clear()
       signal?.removeEventListener('abort', abort)
       if (!response.complete) response.destroy()
     }
@@ -169,10 +171,10 @@ async function answerTo(sent: ClientRequest, body: string | undefined, call: Cal
         `the daemon did not ${doing} for ${ms} ms: it may be stopped, or its machine overloaded`
       )
     )
-  let timer = setTimeout(giveUp(API_CONNECT_MS, 'take the connection'), API_CONNECT_MS)
+  let watch = onSilence(API_CONNECT_MS, giveUp(API_CONNECT_MS, 'take the connection'))
   const connected = () => {
-    clearTimeout(timer)
-    timer = setTimeout(giveUp(silenceMs, 'answer'), silenceMs)
+    watch.clear()
+    watch = onSilence(silenceMs, giveUp(silenceMs, 'answer'))
   }
   const abort = () => sent.destroy()
   signal?.addEventListener('abort', abort, { once: true })
@@ -186,9 +188,17 @@ async function answerTo(sent: ClientRequest, body: string | undefined, call: Cal
   try {
     return await promise
   } finally {
-    clearTimeout(timer)
+    watch.clear()
     signal?.removeEventListener('abort', abort)
   }
+}
+
+/** Acts after so long, and a little more in which what has come meanwhile is read. */
+function onSilence(silenceMs: number, act: () => void): { clear(): void } {
+  let timer = setTimeout(() => {
+    timer = setTimeout(act, Math.min(silenceMs, LATE_MS))
+  }, silenceMs)
+  return { clear: () => clearTimeout(timer) }
 }
 
 async function collect(chunks: AsyncIterable<Buffer>): Promise<string> {

@@ -4,7 +4,7 @@ import type { Got, Kind, Meta, ShareDone, Stat, VersionChange } from '../proto/a
 import { formatRef, type Ref } from '../proto/ref.ts'
 
 export interface Version {
-  /** A reference that is fixed at this version. */
+  /** A reference that is fixed at this version, and names the node that published it. */
   readonly url: string
   /** The content referred to. */
   readonly cid: string
@@ -21,9 +21,10 @@ export interface Version {
   readonly meta: Meta | null
 }
 
-/** `ref` fixed at `root`. */
-export function fixed(ref: Ref, root: string): Ref {
-  return ref.type === 'content' ? ref : { ...ref, version: root }
+/** `ref` fixed at `root`, and at the node that published it, where that is known: a bare name may come to mean another's. */
+export function fixed(ref: Ref, root: string, origin: string | null): Ref {
+  if (ref.type === 'content') return ref
+  return { ...ref, ...(origin === null ? {} : { node: origin }), version: root }
 }
 
 /** `ref` without its version. */
@@ -35,12 +36,13 @@ export function following(ref: Ref): Ref {
 
 export function versionOfGot(ref: Ref, got: Got): Version {
   const { cid, root, kind, size, seq, origin, meta } = got
-  return { url: formatRef(fixed(ref, root)), cid, root, kind, size, seq, origin, modified: got.modified ?? null, meta }
+  const url = formatRef(fixed(ref, root, origin))
+  return { url, cid, root, kind, size, seq, origin, modified: got.modified ?? null, meta }
 }
 
 export function versionOfStat(ref: Ref, stat: Stat): Version {
   const { cid, root, kind, size, seq, origin, modified, meta } = stat
-  return { url: formatRef(fixed(ref, root)), cid, root, kind, size, seq, origin, modified, meta }
+  return { url: formatRef(fixed(ref, root, origin)), cid, root, kind, size, seq, origin, modified, meta }
 }
 
 export function versionOfShare(done: ShareDone, meta: Meta | undefined): Version {

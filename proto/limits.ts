@@ -180,6 +180,8 @@ export const PROVIDER_RETRY_MS = 500
 export const PROVIDER_RETRY_LAST_MS = 4_000
 /** A peer's answer to a question about names, presence or identity. */
 export const ASK_MS = 5_000
+/** The same, where the answer is only told along with something that is done already: how many copies there are. */
+export const COPIES_MS = 1_000
 /** Opening a stream to a connected peer. */
 export const OPEN_STREAM_MS = 10_000
 /** From an inbound connection to its proof of membership: strangers hold a place no longer than this. */

@@ -44,6 +44,7 @@ export class Batch<Write> {
   readonly #writes: Write[] = []
   readonly #changes: Signed[] = []
   #position: number
+  #proved = false
 
   constructor(tables: CatalogueTables<Write>, headBefore: (origin: string) => OriginHead, position: number) {
     this.#tables = tables
@@ -97,9 +98,21 @@ export class Batch<Write> {
     if (reached > head.number) this.#heads.set(origin, { ...head, number: reached })
   }
 
-  end(): { writes: Write[]; heads: Map<string, OriginHead>; changes: Signed[]; position: number } {
+  end(): {
+    writes: Write[]
+    heads: Map<string, OriginHead>
+    changes: Signed[]
+    position: number
+    proved: boolean
+  } {
     for (const [origin, head] of this.#heads) this.#writes.push(this.#tables.heads.put(origin, head))
-    return { writes: this.#writes, heads: this.#heads, changes: this.#changes, position: this.#position }
+    return {
+      writes: this.#writes,
+      heads: this.#heads,
+      changes: this.#changes,
+      position: this.#position,
+      proved: this.#proved
+    }
   }
 
   #head(origin: string): OriginHead {
@@ -166,6 +179,7 @@ export class Batch<Write> {
   /** Both are kept, under both names: a key that signs two records with one number is used twice. */
   async #prove(a: Signed, b: Signed): Promise<void> {
     const { conflicts } = this.#tables
+    this.#proved = true
     for (const { record } of [a, b]) {
       const at = seqKey(record.name, record.origin, record.seq)
       let known = this.#proofs.get(at.toString('latin1')) ?? 0

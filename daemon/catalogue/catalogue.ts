@@ -188,12 +188,16 @@ export class Catalogue<Write> {
     const found = (await this.#records.version(name, origin, seq))?.record
     if (found?.seq === seq) return found.type === 'version' ? found : undefined
     const peers = this.#parts.connected().toSorted((a, b) => Number(b === origin) - Number(a === origin))
-    for (const peer of peers.slice(0, HISTORIES_ASKED)) {
+    const asked = peers.slice(0, HISTORIES_ASKED).map(async peer => {
       const told = await this.#askHistory(peer, name, origin, signal)
       const record = told.find(({ record: old }) => old.name === name && old.seq === seq)?.record
-      if (record?.type === 'version') return record
-    }
-    return undefined
+      return record?.type === 'version' ? record : Promise.reject(new PathmeshError('NOT_FOUND', 'not remembered'))
+    })
+    // The first that remembers it; one that is silent does not hold up the others.
+    return Promise.any(asked).catch(() => {
+      signal?.throwIfAborted()
+      return undefined
+    })
   }
 
   /** Whether another version is known that claims the place of this one: the key of its origin is used twice. */

@@ -16,6 +16,8 @@ export interface FeedChange {
 export interface FeedGap {
   readonly type: 'gap'
   readonly missed: number | null
+  /** Where they are all of one name; else they may be of any. */
+  readonly name?: string
   readonly position: number
 }
 
@@ -46,19 +48,20 @@ export class Feed<Write> {
         at = oldest
       }
       const page = await this.#page(at)
-      for (const { change, position: reached } of page) {
+      for (const { name, change, position: reached } of page) {
         at = reached
         if (signal.aborted) return
-        if (change !== undefined) yield { type: 'change', signed: change, position: at }
+        if (change === undefined) yield { type: 'gap', missed: 1, name, position: at }
+        else yield { type: 'change', signed: change, position: at }
       }
       if (page.length === 0) await this.#grown(at, signal)
     }
   }
 
   /** The next changes; undefined for one whose record is no longer remembered: newer ones of its name follow. */
-  async #page(at: number): Promise<{ change: Signed | undefined; position: number }[]> {
+  async #page(at: number): Promise<{ name: string; change: Signed | undefined; position: number }[]> {
     const { tables } = this.#records
-    const page: { change: Signed | undefined; position: number }[] = []
+    const page: { name: string; change: Signed | undefined; position: number }[] = []
     const range = { gte: uint64(at + 1), lt: startingWith(new Uint8Array(0)).lt, limit: RECORDS_ANSWER_MAX }
     for await (const [key, value] of tables.feed.iterator(range)) {
       const [name = '', origin = ''] = Buffer.from(value)
@@ -67,7 +70,7 @@ export class Feed<Write> {
       const seq = Number(Buffer.from(value).readBigUInt64BE(value.length - 8))
       const found = await this.#records.version(name, origin, seq)
       const change = found?.record.seq === seq ? found : undefined
-      page.push({ change, position: Number(Buffer.from(key).readBigUInt64BE(0)) })
+      page.push({ name, change, position: Number(Buffer.from(key).readBigUInt64BE(0)) })
     }
     return page
   }

@@ -278,6 +278,16 @@ function saysTheSame(before: VersionRecord, { root, kind, meta, of = null }: New
     before.root.equals(root) &&
     before.kind === kind &&
     JSON.stringify(before.meta) === JSON.stringify(meta) &&
-    JSON.stringify(before.of) === JSON.stringify(of)
+    isSameSource(before.of, of)
   )
 }
+
+const isSameSource = (a: Source | null, b: Source | null): boolean =>
+  a === b ||
+  (a !== null &&
+    b !== null &&
+    a.root.equals(b.root) &&
+    a.path === b.path &&
+    a.name === b.name &&
+    a.origin === b.origin &&
+    a.seq === b.seq)

@@ -123,7 +123,8 @@ export class Reconciler<Write> {
     const { clock, self } = this.#parts
     const left = OWN_HEAD_MS - (clock.monotonic() - this.#startedAt)
     if (left > 0 && this.#parts.knowsOthers()) await this.#waiters.until(() => this.#knowsOwn, left)
-    if (this.#pulls.has(self)) await this.#waiters.until(() => !this.#pulls.has(self), OWN_HEAD_MS)
+    // Later what was lost may be adopted at any time, and what collides is said again.
+    if (left > 0 && this.#pulls.has(self)) await this.#waiters.until(() => !this.#pulls.has(self), left)
   }
 
   // --- hearing -----------------------------------------------------------------------------------------------------

@@ -7,7 +7,14 @@ import { checkCid } from '../content/verify.ts'
 import { bytesOf } from '../frames.ts'
 import { Meta } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
-import { ContentKind, type Node, Record, SignedRecord, type Version } from '../../proto/generated/catalogue.ts'
+import {
+  ContentKind,
+  type Node,
+  Record,
+  SignedRecord,
+  type Source as SourceMessage,
+  type Version
+} from '../../proto/generated/catalogue.ts'
 import {
   FILE_BYTES_MAX,
   META_BYTES_MAX,
@@ -16,7 +23,7 @@ import {
   PEER_ADDRESSES_MAX,
   RECORD_BYTES_MAX
 } from '../../proto/limits.ts'
-import { checkName, checkWork } from '../../proto/ref.ts'
+import { checkName, checkRef, checkWork } from '../../proto/ref.ts'
 
 const DOMAIN = new TextEncoder().encode('pathmesh record 1\n')
 /** A signature and the lengths around it and the body. */
@@ -40,11 +47,14 @@ export interface RecordBase {
   readonly time: number
 }
 
-/** The version that an alias is another name for. */
+/** What an alias is another name for: a version, or, with an empty name, content; and where that lies. */
 export interface Source {
   readonly name: string
   readonly origin: string
   readonly seq: number
+  /** The root that it lies in, and the path in it: '' for the root itself. */
+  readonly root: CID
+  readonly path: string
 }
 
 export interface VersionRecord extends RecordBase {
@@ -161,7 +171,7 @@ function encodable(record: CatalogueRecord, mesh: Uint8Array): Record {
       kind: kind === 'file' ? ContentKind.FILE : ContentKind.DIRECTORY,
       size,
       meta: meta === null ? '' : JSON.stringify(meta),
-      ...(of === null ? {} : { of })
+      ...(of === null ? {} : { of: { ...of, root: bytesOf(of.root.bytes) } })
     }
   }
 }
@@ -209,12 +219,24 @@ function checkedVersion({
   const root = decode(() => CID.decode(bytes))
   decode(() => checkCid(root))
   if (!Number.isSafeInteger(size) || size < 0 || size > FILE_BYTES_MAX) throw refused(`${size} is no size`)
-  if (of !== undefined) {
-    decode(() => checkName(of.name))
-    if (!Number.isSafeInteger(of.seq) || of.seq < 1) throw refused(`${of.seq} is no version`)
-    checkOrigin(of.origin)
+  return {
+    root,
+    kind: kind === ContentKind.FILE ? 'file' : 'directory',
+    size,
+    meta: metaOf(meta),
+    of: of === undefined ? null : checkedSource(of)
   }
-  return { root, kind: kind === ContentKind.FILE ? 'file' : 'directory', size, meta: metaOf(meta), of: of ?? null }
+}
+
+function checkedSource({ name, origin, seq, root: bytes, path }: SourceMessage): Source {
+  const root = decode(() => CID.decode(bytes))
+  decode(() => checkCid(root))
+  decode(() => checkRef({ type: 'content', cid: root.toString(), path }))
+  if (name === '' && origin === '' && seq === 0) return { name, origin, seq, root, path }
+  decode(() => checkName(name))
+  if (!Number.isSafeInteger(seq) || seq < 1) throw refused(`${seq} is no version`)
+  checkOrigin(origin)
+  return { name, origin, seq, root, path }
 }
 
 function checkedNode(name: string, node: Node): Omit<NodeRecord, keyof RecordBase | 'type'> {

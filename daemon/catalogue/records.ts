@@ -28,6 +28,8 @@ export class Records<Write> {
   readonly #heads = new Map<string, OriginHead>()
   readonly #listeners = new Set<OnChanges>()
   #position = 0
+  /** There hardly ever are any, and every name that is listed asks. */
+  #hasConflicts = false
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(tables: CatalogueTables<Write>) {
@@ -38,6 +40,7 @@ export class Records<Write> {
     for await (const [origin, head] of this.tables.heads.list()) this.#heads.set(origin, head)
     const all = { ...startingWith(new Uint8Array(0)), reverse: true, limit: 1 }
     for await (const [key] of this.tables.feed.iterator(all)) this.#position = positionOf(key)
+    for await (const _ of this.tables.conflicts.iterator({ ...all, limit: 1 })) this.#hasConflicts = true
   }
 
   get heads(): ReadonlyMap<string, OriginHead> {
@@ -92,6 +95,7 @@ export class Records<Write> {
 
   /** Whether there is proof of another record in the place of this one. */
   async isContested({ record }: Signed): Promise<boolean> {
+    if (!this.#hasConflicts) return false
     const { name, origin, seq } = record
     for await (const _ of this.tables.conflicts.iterator({ ...startingWith(seqKey(name, origin, seq)), limit: 1 }))
       return true
@@ -149,13 +153,14 @@ export class Records<Write> {
     await batch.load(incoming)
     for (const signed of incoming) await batch.add(signed)
     if (raise !== undefined) await batch.raise(raise)
-    const { writes, heads, changes, position } = batch.end()
+    const { writes, heads, changes, position, proved } = batch.end()
     return {
       writes,
       changes,
       apply: () => {
         for (const [origin, head] of heads) this.#heads.set(origin, head)
         this.#position = position
+        this.#hasConflicts ||= proved
         if (heads.size > 0) for (const listener of this.#listeners) listener(changes)
       }
     }

@@ -27,15 +27,17 @@ export async function aliasVersion(
   signal: AbortSignal
 ): Promise<Omit<Shared, 'copies'>> {
   const { store, catalogue, retention } = parts
-  const { entry, record, sub } = resolved
+  const { entry, record, root, sub, beyond } = resolved
   const name = ownName(request.name)
   const { kind, cid } = entry
   if (kind === 'symlink')
     throw new PathmeshError('INVALID_ARGUMENT', `${request.ref} is a symbolic link: name what it points to`)
-  const size = sub === '' && record !== null ? record.size : await sizeOf(resolved, branches, signal)
-  const of = record === null ? null : { name: record.name, origin: record.origin, seq: record.seq }
+  const size = beyond === '' && record !== null ? record.size : await sizeOf(resolved, branches, signal)
+  // Of an alias it is another name for the same: there are no chains.
+  const { name: source, origin, seq } = record?.of ?? record ?? { name: '', origin: '', seq: 0 }
+  const of = { name: source, origin, seq, root, path: sub }
   const meta = request.meta ?? record?.meta ?? null
-  const version = { name, root: cid, kind, size, meta, of, keep: 1, within: resolved.root }
+  const version = { name, root: cid, kind, size, meta, of, keep: 1, within: root }
   const { record: alias } = await catalogue.own.publish(version, published =>
     retention.exclusive(async () => {
       const writes = [...published.writes, ...retention.release(published.released)]
@@ -51,7 +53,7 @@ export async function aliasVersion(
     size,
     seq: alias.seq,
     origin: alias.origin,
-    kept: store.holdings.of(cid).some(holding => holding.class !== 'in-place')
+    kept: store.holdings.of(root).some(holding => holding.class !== 'in-place')
   }
 }
 

@@ -130,7 +130,7 @@ async function getResolved(
     path: to ?? (await named(found.holding, found.path, basename)),
     kind: entry.kind,
     cid: entry.cid.toString(),
-    root: resolved.root.toString(),
+    root: (record?.root ?? resolved.root).toString(),
     seq: record?.seq ?? null,
     origin: record?.origin ?? null,
     meta: record?.meta ?? null,
@@ -184,9 +184,9 @@ async function isElsewhere({ entry, root }: Resolved, parts: FetchParts, signal:
 }
 
 /** What the user calls it; null for content alone. */
-function nameOf({ record, sub }: Resolved): string | null {
+function nameOf({ record, beyond }: Resolved): string | null {
   if (record === null) return null
-  return sub === '' ? record.name : `${record.name}/${sub}`
+  return beyond === '' ? record.name : `${record.name}/${beyond}`
 }
 
 async function fetchIt(

@@ -21,18 +21,28 @@ export interface HolderOf extends Held {
 }
 
 /** Nodes that hold a root whole, this one first. */
-export async function holdersOf(root: CID, parts: HoldersParts, signal: AbortSignal): Promise<string[]> {
+export async function holdersOf(
+  root: CID,
+  parts: HoldersParts,
+  signal: AbortSignal,
+  askMs: number = ASK_MS
+): Promise<string[]> {
   const holders: string[] = []
-  for await (const { peerId, complete } of providersOf(root, parts, signal)) if (complete) holders.push(peerId)
+  for await (const { peerId, complete } of providersOf(root, parts, signal, askMs)) if (complete) holders.push(peerId)
   return holders
 }
 
 /** Nodes that hold a root, whole or in part, this one first. */
-export async function* providersOf(root: CID, parts: HoldersParts, signal: AbortSignal): AsyncGenerator<HolderOf> {
+export async function* providersOf(
+  root: CID,
+  parts: HoldersParts,
+  signal: AbortSignal,
+  askMs: number = ASK_MS
+): AsyncGenerator<HolderOf> {
   const { self, store, peers, clock } = parts
   const answers = peers.connected().map(async (peer): Promise<HolderOf> => {
     try {
-      const [held] = await withDeadline(clock, ASK_MS, `asking ${peer}`, signal, async until =>
+      const [held] = await withDeadline(clock, askMs, `asking ${peer}`, signal, async until =>
         (await peers.provider(peer)).held([root], { signal: until })
       )
       return { peerId: peer, complete: held?.complete ?? false, bytes: held?.bytes ?? 0 }

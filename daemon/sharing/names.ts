@@ -57,7 +57,9 @@ export async function* watchNames(
   for await (const next of feed.after(from, signal)) {
     const cursor = String(next.position)
     if (next.type === 'gap') {
-      yield { event: 'gap', missed: next.missed, cursor }
+      const isOther =
+        next.name !== undefined && (name === undefined ? !next.name.startsWith(prefix) : next.name !== name)
+      if (!isOther) yield { event: 'gap', missed: next.missed, cursor }
       continue
     }
     const { record } = next.signed
@@ -83,9 +85,13 @@ export function versionUrl({ name, origin, seq }: Pick<NameRecord, 'name' | 'ori
   return formatRef({ ...base, node: origin, version: seq })
 }
 
-/** The version that an alias is another name for; null for what is none. */
-export const aliasOf = (record: VersionRecord | null): string | null =>
-  record === null || record.of === null ? null : versionUrl(record.of)
+/** The URL of what an alias is another name for; null for what is none. */
+export function aliasOf(record: VersionRecord | null): string | null {
+  if (record === null || record.of === null) return null
+  const { name, origin, seq, root, path } = record.of
+  if (name === '') return formatRef({ type: 'content', cid: root.toString(), path })
+  return versionUrl({ name: path === '' ? name : `${name}/${path}`, origin, seq })
+}
 
 async function nameOf(record: VersionRecord, url: string, { store, catalogue }: NamesParts): Promise<Name> {
   const { name, kind, root, size, seq, origin, time } = record

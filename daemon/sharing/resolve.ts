@@ -43,6 +43,8 @@ export interface Settled {
   readonly root: CID
   /** Path inside `root`, '' for the root itself. */
   readonly sub: string
+  /** Path inside what the name stands for: the end of `sub`, and all of it unless the name is an alias of a part. */
+  readonly beyond: string
   /** Bytes of a root that is a file, where a record says so. */
   readonly rootSize: number | undefined
   /** Peers that are likely to have it. */
@@ -73,28 +75,76 @@ export async function settle(
   const path = `${ref.work}/${ref.path}`
   const records = await parts.names.resolve(path, signal)
   const { version: wanted } = ref
-  if (typeof wanted === 'string' && !records.some(record => isFrom(record, ref, parts))) {
-    // The name is gone or was never heard of, and the content may still be had.
-    const name = (await parts.names.retired(path))[0]?.name ?? path
-    return { ...bare(ref, wanted, path.slice(name.length + 1)), isFixed: true }
+  if (wanted !== undefined) {
+    const retired = await parts.names.retired(path)
+    if (typeof wanted === 'number') refuseAmbiguous(ref, wanted, [...records, ...retired], parts)
+    if (!records.some(record => isFrom(record, ref, parts)))
+      return await retiredVersion(
+        ref,
+        wanted,
+        retired.find(record => isFrom(record, ref, parts)),
+        parts,
+        signal
+      )
   }
   const newest = await pick(ref, records, parts)
   const record = wanted === undefined ? newest : await versionOf(newest, wanted, parts.names, signal)
-  const root = record?.root ?? parseCid(String(wanted))
-  return {
-    ref,
-    record: record ?? null,
-    newest,
-    isFixed: wanted !== undefined,
-    root,
-    sub: path.slice(newest.name.length + 1),
-    rootSize: record?.kind === 'file' ? record.size : undefined,
-    hints: [...new Set([newest.origin, ...(record?.of == null ? [] : [record.of.origin])])]
-  }
+  const beyond = path.slice(newest.name.length + 1)
+  if (record !== undefined) return { ...atPlace(ref, record, beyond), newest, isFixed: wanted !== undefined }
+  return { ...bare(ref, String(wanted), beyond), newest, isFixed: true, hints: [newest.origin] }
 }
 
 function bare(ref: NameRef | ContentRef, cid: string, sub: string): Omit<Settled, 'isFixed'> {
-  return { ref, record: null, newest: null, root: parseCid(cid), sub, rootSize: undefined, hints: [] }
+  return { ref, record: null, newest: null, root: parseCid(cid), sub, beyond: sub, rootSize: undefined, hints: [] }
+}
+
+/** Where the content of a version lies: of an alias, where that lies that it is another name for. */
+function atPlace(ref: NameRef, record: VersionRecord, beyond: string): Omit<Settled, 'isFixed' | 'newest'> {
+  const { of, root, kind, size, origin } = record
+  const inside = of?.path ?? ''
+  return {
+    ref,
+    record,
+    root: of?.root ?? root,
+    sub: [inside, beyond].filter(part => part !== '').join('/'),
+    beyond,
+    rootSize: kind === 'file' && inside === '' ? size : undefined,
+    hints: [...new Set([origin, ...(of === null || of.origin === '' ? [] : [of.origin])])]
+  }
+}
+
+/** A number counts the versions of one node: of several that have, or had, the name, it may be another's. */
+function refuseAmbiguous(
+  ref: NameRef,
+  wanted: number,
+  known: readonly Pick<NameRecord, 'name' | 'origin'>[],
+  { names }: ResolveParts
+): void {
+  const origins = [...new Set(known.map(({ origin }) => origin))]
+  if (ref.node !== undefined || origins.length < 2) return
+  const list = origins.map(origin => `${ref.work}@${names.nodeName(origin) ?? origin}`).join('; ')
+  throw new PathmeshError(
+    'AMBIGUOUS_WORK',
+    `each node that published ${ref.work}/${ref.path} has a version ${wanted} of its own: ${list}. Say which, as ${ref.work}@NODE/${ref.path}`,
+    { details: { origins } }
+  )
+}
+
+/** A version of a name that is gone, or was never heard of: its content may still be had. */
+async function retiredVersion(
+  ref: NameRef,
+  wanted: number | string,
+  retired: Pick<NameRecord, 'name' | 'origin'> | undefined,
+  parts: ResolveParts,
+  signal?: AbortSignal
+): Promise<Settled> {
+  const path = `${ref.work}/${ref.path}`
+  const beyond = retired === undefined ? '' : path.slice(retired.name.length + 1)
+  if (typeof wanted === 'string') return { ...bare(ref, wanted, beyond), isFixed: true }
+  const { names, peers } = parts
+  const record = retired && (await names.version(retired.name, retired.origin, wanted, signal))
+  if (record === undefined) throw new PathmeshError('NOT_FOUND', notFound(ref, [], peers()))
+  return { ...atPlace(ref, record, beyond), newest: null, isFixed: true }
 }
 
 /** The version of a name that is wanted: by its number; or by its root, where somebody here remembers it. */

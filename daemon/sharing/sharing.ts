@@ -37,6 +37,7 @@ import type {
   WorkRequest
 } from '../../proto/api.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
+import { COPIES_MS } from '../../proto/limits.ts'
 import { formatRef } from '../../proto/ref.ts'
 import { aliasVersion } from './alias.ts'
 import type { Deliveries } from './deliver.ts'
@@ -49,7 +50,7 @@ import { share, unshare } from './own.ts'
 import { entriesOf, rangeOf } from './read.ts'
 import { find, namesMeant, type Resolved, type ResolveParts, type Settled, settle, type TreeReader } from './resolve.ts'
 import { untilPublished } from './wait.ts'
-import { versionGone } from './version-gone.ts'
+import { type GoneParts, versionGone } from './version-gone.ts'
 import { watchShared } from './share-watch.ts'
 import { listWorks, openWork, type WorksParts } from './works.ts'
 
@@ -94,7 +95,7 @@ export class Sharing {
   async share(request: ShareRequest, signal: AbortSignal, onProgress: OnProgress): Promise<ShareDone> {
     const published = await share(request, this.#parts, signal, onProgress)
     await this.#parts.catalogue.announced()
-    return { ...published, copies: (await this.#holders(parseCid(published.cid), signal)).length }
+    return { ...published, copies: (await this.#copies(parseCid(published.cid), signal)).length }
   }
 
   /** Publishes what changes as it settles, until the signal is aborted. */
@@ -113,7 +114,7 @@ export class Sharing {
     const resolved = await this.#find({ ref, version }, signal)
     const alias = await aliasVersion(request, resolved, this.#reader(resolved, { ref }, signal), this.#parts, signal)
     await this.#parts.catalogue.announced()
-    return { ...alias, copies: (await this.#holders(resolved.entry.cid, signal)).length }
+    return { ...alias, copies: (await this.#copies(resolved.root, signal)).length }
   }
 
   /** Retires an own name; its files are served no more unless another name shares them. They are not touched. */
@@ -161,8 +162,8 @@ export class Sharing {
   }
 
   async stat(request: RefRequest, signal: AbortSignal): Promise<Stat> {
-    const { ref, record, root, sub, entry } = await this.#find(request, signal)
-    const providers = await this.#holders(root, signal)
+    const { ref, record, root, beyond, entry } = await this.#find(request, signal)
+    const providers = await this.#copies(root, signal)
     const [work, path] = ref.type === 'name' ? [ref.work, ref.path] : ['', ref.path]
     return {
       url: formatRef(ref),
@@ -170,14 +171,14 @@ export class Sharing {
       path,
       kind: entry.kind,
       cid: entry.cid.toString(),
-      size: sub === '' && record !== null ? record.size : entry.size,
+      size: beyond === '' && record !== null ? record.size : entry.size,
       seq: record?.seq ?? null,
       origin: record?.origin ?? null,
       aliasOf: aliasOf(record),
       modified: record?.time ?? 0,
       local: await this.#isHere(root, entry.cid),
-      root: root.toString(),
-      sub,
+      root: (record?.root ?? root).toString(),
+      sub: beyond,
       executable: entry.executable,
       target: entry.target ?? null,
       meta: record?.meta ?? null,
@@ -214,7 +215,7 @@ export class Sharing {
       settle: (asked: GetRequest, until: AbortSignal) => settle(asked.ref, asked.version, this.#naming(), until),
       find: (settled: Settled, asked: GetRequest, until: AbortSignal) =>
         find(settled, this.#reader(settled, asked, until), until),
-      holders: (root: CID, until: AbortSignal) => this.#holders(root, until)
+      ...this.#asking()
     }
     const run = (): Promise<Got> => getContent(request, parts, signal, onProgress)
     return request.waitMs === undefined
@@ -248,7 +249,7 @@ export class Sharing {
   async #find(request: RefRequest, signal: AbortSignal): Promise<Resolved> {
     const settled = await settle(request.ref, request.version, this.#naming(), signal)
     if (!(await this.#isHere(settled.root, settled.root))) {
-      const parts = { ...this.#parts, holders: (root: CID, until: AbortSignal) => this.#holders(root, until) }
+      const parts = { ...this.#parts, ...this.#asking() }
       const gone = await versionGone(settled, settled.newest, parts, signal)
       if (gone !== undefined) throw gone
     }
@@ -282,6 +283,20 @@ export class Sharing {
       { roots: [root], hints: asked, stallMs: request.stallMs, signal },
       { local: store.reader, peers, clock }
     )
+  }
+
+  #asking(): Pick<GoneParts, 'holders' | 'newestOf'> {
+    const { catalogue } = this.#parts
+    return {
+      holders: (root, signal) => this.#holders(root, signal),
+      newestOf: async (name, origin) =>
+        (await catalogue.known(name)).find(record => record.name === name && record.origin === origin)
+    }
+  }
+
+  /** Told along with something else, so that nobody waits long for one that does not answer. */
+  #copies(root: CID, signal: AbortSignal): Promise<string[]> {
+    return holdersOf(root, this.#parts, signal, COPIES_MS)
   }
 
   #holders(root: CID, signal: AbortSignal): Promise<string[]> {

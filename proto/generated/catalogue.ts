@@ -470,6 +470,16 @@ export namespace Record {
     value: number
   }
 
+  export interface RecordVersionOfRootFieldEvent {
+    field: '$.version.of.root'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface RecordVersionOfPathFieldEvent {
+    field: '$.version.of.path'
+    value: string
+  }
+
   export interface RecordClaimEpochFieldEvent {
     field: '$.claim.epoch'
     value: number
@@ -499,7 +509,7 @@ export namespace Record {
     return decodeMessage(buf, Record.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Record>): Generator<RecordMeshFieldEvent | RecordOriginFieldEvent | RecordNumberFieldEvent | RecordNameFieldEvent | RecordSeqFieldEvent | RecordTimeFieldEvent | RecordVersionRootFieldEvent | RecordVersionKindFieldEvent | RecordVersionSizeFieldEvent | RecordVersionMetaFieldEvent | RecordVersionOfNameFieldEvent | RecordVersionOfOriginFieldEvent | RecordVersionOfSeqFieldEvent | RecordClaimEpochFieldEvent | RecordNodeNameFieldEvent | RecordNodeVersionFieldEvent | RecordNodeAddressesFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Record>): Generator<RecordMeshFieldEvent | RecordOriginFieldEvent | RecordNumberFieldEvent | RecordNameFieldEvent | RecordSeqFieldEvent | RecordTimeFieldEvent | RecordVersionRootFieldEvent | RecordVersionKindFieldEvent | RecordVersionSizeFieldEvent | RecordVersionMetaFieldEvent | RecordVersionOfNameFieldEvent | RecordVersionOfOriginFieldEvent | RecordVersionOfSeqFieldEvent | RecordVersionOfRootFieldEvent | RecordVersionOfPathFieldEvent | RecordClaimEpochFieldEvent | RecordNodeNameFieldEvent | RecordNodeVersionFieldEvent | RecordNodeAddressesFieldEvent> {
     return streamMessage(buf, Record.codec(), opts)
   }
 }
@@ -683,6 +693,16 @@ export namespace Version {
     value: number
   }
 
+  export interface VersionOfRootFieldEvent {
+    field: '$.of.root'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface VersionOfPathFieldEvent {
+    field: '$.of.path'
+    value: string
+  }
+
   export function encode (obj: Partial<Version>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Version.codec())
   }
@@ -691,7 +711,7 @@ export namespace Version {
     return decodeMessage(buf, Version.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Version>): Generator<VersionRootFieldEvent | VersionKindFieldEvent | VersionSizeFieldEvent | VersionMetaFieldEvent | VersionOfNameFieldEvent | VersionOfOriginFieldEvent | VersionOfSeqFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Version>): Generator<VersionRootFieldEvent | VersionKindFieldEvent | VersionSizeFieldEvent | VersionMetaFieldEvent | VersionOfNameFieldEvent | VersionOfOriginFieldEvent | VersionOfSeqFieldEvent | VersionOfRootFieldEvent | VersionOfPathFieldEvent> {
     return streamMessage(buf, Version.codec(), opts)
   }
 }
@@ -700,6 +720,8 @@ export interface Source {
   name: string
   origin: string
   seq: number
+  root: Uint8Array<ArrayBuffer>
+  path: string
 }
 
 export namespace Source {
@@ -727,6 +749,16 @@ export namespace Source {
           w.uint64Number(obj.seq)
         }
 
+        if ((obj.root != null && obj.root.byteLength > 0)) {
+          w.uint32(34)
+          w.bytes(obj.root)
+        }
+
+        if ((obj.path != null && obj.path !== '')) {
+          w.uint32(42)
+          w.string(obj.path)
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -734,7 +766,9 @@ export namespace Source {
         const obj: any = {
           name: '',
           origin: '',
-          seq: 0
+          seq: 0,
+          root: uint8ArrayAlloc(0),
+          path: ''
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -753,6 +787,14 @@ export namespace Source {
             }
             case 3: {
               obj.seq = reader.uint64Number()
+              break
+            }
+            case 4: {
+              obj.root = reader.bytes()
+              break
+            }
+            case 5: {
+              obj.path = reader.string()
               break
             }
             default: {
@@ -791,6 +833,20 @@ export namespace Source {
               }
               break
             }
+            case 4: {
+              yield {
+                field: `${prefix}.root`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 5: {
+              yield {
+                field: `${prefix}.path`,
+                value: reader.string()
+              }
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -818,6 +874,16 @@ export namespace Source {
     value: number
   }
 
+  export interface SourceRootFieldEvent {
+    field: '$.root'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface SourcePathFieldEvent {
+    field: '$.path'
+    value: string
+  }
+
   export function encode (obj: Partial<Source>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Source.codec())
   }
@@ -826,7 +892,7 @@ export namespace Source {
     return decodeMessage(buf, Source.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Source>): Generator<SourceNameFieldEvent | SourceOriginFieldEvent | SourceSeqFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Source>): Generator<SourceNameFieldEvent | SourceOriginFieldEvent | SourceSeqFieldEvent | SourceRootFieldEvent | SourcePathFieldEvent> {
     return streamMessage(buf, Source.codec(), opts)
   }
 }

@@ -125,7 +125,7 @@ export class Work {
     const [source] = await life.brain.known(this.#parts.random.pick(SHARED))
     if (source === undefined || !life.isAlive) return
     const { root, kind, size, meta } = source
-    const of = { name: source.name, origin: source.origin, seq: source.seq }
+    const of = { name: source.name, origin: source.origin, seq: source.seq, root, path: '' }
     this.#publish(node, life, { name, root, kind, size, meta, of })
   }
 

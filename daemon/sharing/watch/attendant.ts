@@ -2,7 +2,7 @@
 // settled, published; what stays away is retired. Refuses to take for deleted what vanished with a directory or file system.
 
 import type { BigIntStats } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock } from '../../clock.ts'
 import { decodeUtf8, quoted } from '../../content/names.ts'
@@ -12,7 +12,7 @@ import type { DirectoryWatches } from './directory-watches.ts'
 import type { Entry } from './entry.ts'
 import type { FolderWatchOptions, FolderWatchParts } from './folder-watch.ts'
 import { TEMPORARY_GLOBS } from './ignored.ts'
-import { arePlaced, followedStatsAt, linkStatsAt, type Look, lookAt, statsAt, tooMany } from './look.ts'
+import { arePlaced, followedStatsAt, linkStatsAt, type Look, lookAt, statsAt, targetOf, tooMany } from './look.ts'
 import type { WatchedRoot } from './root.ts'
 import { pathIn, type WatchedTree } from './tree.ts'
 
@@ -61,7 +61,13 @@ export class Attendant {
 
   async #attend(entry: Entry): Promise<void> {
     const { tree } = this.#parts
-    const stats = await statsAt(this.#pathOf(entry))
+    const path = this.#pathOf(entry)
+    if ((await linkStatsAt(path))?.isSymbolicLink() === true) {
+      // Wherever it leads to: its own end is a deletion.
+      entry.here()
+      await this.#checkLink(entry, path)
+    }
+    const stats = await statsAt(path)
     if (stats === undefined) return this.#missing(entry)
     this.#checkDevice(entry, stats)
     entry.here()
@@ -167,6 +173,19 @@ export class Attendant {
     if (entry.directories === undefined) this.#watching(entry, new Set([entry.path]))
     const stats = await linkStatsAt(join(path, marker))
     return stats && `${stats.ino}:${stats.size}:${stats.mtimeNs}`
+  }
+
+  /** In a work's folder whoever may write there would otherwise publish what lies anywhere; elsewhere the user named the link. */
+  async #checkLink(entry: Entry, path: string): Promise<void> {
+    const { options, root, tree } = this.#parts
+    if (!('work' in options.target) || options.dereference === true || entry === tree.top) return
+    const target = await targetOf(path)
+    if (target === undefined || target.startsWith(`${await realpath(root.directory)}/`)) return
+    const advice = 'move what it points to into the folder, watch with dereference, or leave it out with exclude'
+    throw new PathmeshError(
+      'UNSAFE_NAME',
+      `the symbolic link ${path} to ${quoted(target)} leaves the folder: ${advice}`
+    )
   }
 
   /** A file system that came or went hides or takes files; they were not deleted. */

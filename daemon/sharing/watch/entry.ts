@@ -30,7 +30,7 @@ export class Entry {
   isBusy = false
   /** It has no place any more. */
   isRemoved = false
-  /** Whether it was there while it was watched: only then is its absence a deletion. */
+  /** Whether it was there while it was watched, be it as a link that leads nowhere: only then is its absence a deletion. */
   wasSeen = false
   missingAt: number | undefined
   /** What it counts of all that is watched. */

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
-import { lstat, stat } from 'node:fs/promises'
+import { lstat, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errno, PathmeshError, toPathmeshError } from '../../../proto/errors.ts'
 import { WATCHED_ENTRIES_MAX } from '../../../proto/limits.ts'
@@ -72,6 +72,11 @@ export function linkStatsAt(path: string): Promise<BigIntStats | undefined> {
   return orAbsent(lstat(path, { bigint: true }), path)
 }
 
+/** Where a link leads in the end; undefined where that is nowhere. */
+export function targetOf(link: string): Promise<string | undefined> {
+  return orAbsent(realpath(link), link)
+}
+
 /** Times of two changes that one call makes differ by no more than the system's tick. */
 const TICK_NS = 20_000_000n
 
@@ -106,9 +111,9 @@ async function directoryStats(directory: string): Promise<BigIntStats> {
   return stats
 }
 
-async function orAbsent(stats: Promise<BigIntStats>, path: string): Promise<BigIntStats | undefined> {
+async function orAbsent<T>(found: Promise<T>, path: string): Promise<T | undefined> {
   try {
-    return await stats
+    return await found
   } catch (error) {
     if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return undefined
     throw toPathmeshError(error, `looking at ${path}`)

@@ -92,15 +92,20 @@ describe('adopt()', () => {
 
   it('says again what was said since and loses its place', async () => {
     const node = await OwnNode.open()
-    await node.publish(newVersion('w/a', 'mine', { meta: { epoch: 7 }, of: { name: 'w/x', origin: 'bob', seq: 2 } }))
+    await node.publish(
+      newVersion('w/a', 'mine', {
+        meta: { epoch: 7 },
+        of: { name: 'w/x', origin: 'bob', seq: 2, root: rootOf('x'), path: '' }
+      })
+    )
     await node.own.adopt([await signedVersion('alice', 'w/a', 9, { seq: 4 })])
     assert.equal(await holds(node, 'w/a', 'mine'), true)
     assert.deepEqual(await counts(node, 'w/a'), [5, 10])
     const record = (await newest(node, 'w/a')).record
     assert.ok(record.type === 'version')
     assert.deepEqual(
-      [record.meta, record.of === null ? null : { ...record.of }],
-      [{ epoch: 7 }, { name: 'w/x', origin: 'bob', seq: 2 }]
+      [record.meta, record.of === null ? null : { ...record.of, root: String(record.of.root) }],
+      [{ epoch: 7 }, { name: 'w/x', origin: 'bob', seq: 2, root: String(rootOf('x')), path: '' }]
     )
     assert.equal(node.records.head('alice').number, 10)
   })

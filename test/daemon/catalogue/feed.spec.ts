@@ -38,7 +38,7 @@ async function opened(tables = new MemoryTables()): Promise<Opened> {
 
 const shown = (event: FeedChange | FeedGap) =>
   event.type === 'gap'
-    ? `gap ${event.missed} at ${event.position}`
+    ? `gap ${event.missed}${event.name === undefined ? '' : ` of ${event.name}`} at ${event.position}`
     : `${event.signed.record.name} ${event.signed.record.seq} at ${event.position}`
 
 const say = async ({ records }: Opened, name: string, seq: number, origin = 'alice') =>
@@ -156,7 +156,7 @@ describe('the feed', () => {
     assert.equal(node.records.listeners, 0)
   })
 
-  it('leaves out versions that are not remembered any more, and tells the later ones of their name', async () => {
+  it('tells of a gap where a version is not remembered any more, of which name, and of the later ones', async () => {
     const node = await opened()
     const last = HISTORY_RECORDS + 5
     for (let seq = 1; seq <= last; seq++) await say(node, 'w/a', seq)
@@ -167,7 +167,11 @@ describe('the feed', () => {
       `w/a ${last} at ${last}`,
       `w/b 1 at ${last + 1}`
     ])
-    assert.equal(events.length, HISTORY_RECORDS + 2)
+    assert.deepEqual(
+      events.slice(0, last - HISTORY_RECORDS),
+      Array.from({ length: last - HISTORY_RECORDS }, (_, i) => `gap 1 of w/a at ${i + 1}`)
+    )
+    assert.equal(events.length, last + 1)
   })
 
   it('says that there is a gap to one that was in another life of the folder, and goes on with what is new', async () => {

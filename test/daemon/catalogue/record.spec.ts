@@ -57,7 +57,11 @@ const retirement: RetirementRecord = {
   time: 5
 }
 const open = (bytes: Uint8Array) => openRecord(bytes, MESH, verify)
-const shown = ({ record }: Signed) => (record.type === 'version' ? { ...record, root: record.root.toString() } : record)
+function shown({ record }: Signed) {
+  if (record.type !== 'version') return record
+  const of = record.of === null ? null : { ...record.of, root: String(record.of.root) }
+  return { ...record, root: String(record.root), of }
+}
 const wanted = (record: CatalogueRecord) => shown({ record, bytes: Buffer.of(), hash: Buffer.of() })
 
 /** This body, signed as `origin`. */
@@ -91,7 +95,16 @@ const meta = fc
   .dictionary(fc.string(), fc.jsonValue(), { maxKeys: 5 })
   .filter(isPlain)
   .map(value => JSON.parse(JSON.stringify(value)))
-const source = fc.record({ name, origin: fc.constantFrom('alice', 'carol'), seq: count }, { noNullPrototype: true })
+const source = fc.record(
+  {
+    name,
+    origin: fc.constantFrom('alice', 'carol'),
+    seq: count,
+    root: fc.constantFrom(root, rootOf('share')),
+    path: fc.constantFrom('', 'a', 'a/b c')
+  },
+  { noNullPrototype: true }
+)
 const short = fc.string({ maxLength: 15, unit: 'grapheme' }).filter(text => !/[\p{Cc}/]/u.test(text))
 const said = fc.oneof(
   fc.record({
@@ -256,9 +269,20 @@ describe('a record', () => {
 
   it('does not open with an alias of something that has no name, no origin or no number', async () => {
     const said = { root: bytesOf(root.bytes), kind: ContentKind.FILE, size: 1, meta: '' }
-    const good = { name: 'w/a', origin: 'bob', seq: 1 }
+    const good = { name: 'w/a', origin: 'bob', seq: 1, root: bytesOf(root.bytes), path: 'a/b' }
+    const content = { ...good, name: '', origin: '', seq: 0 }
+    assert.ok(await open(await forged({ version: { ...said, of: content } })))
     assert.ok(await open(await forged({ version: { ...said, of: good } })))
-    for (const bad of [{ name: 'w' }, { name: 'w/../a' }, { origin: '' }, { origin: 'b'.repeat(129) }, { seq: 0 }])
+    for (const bad of [
+      { name: 'w' },
+      { name: 'w/../a' },
+      { origin: '' },
+      { origin: 'b'.repeat(129) },
+      { seq: 0 },
+      { path: '../a' },
+      { path: '/a' },
+      { root: bytesOf(Buffer.from('x')) }
+    ])
       await assert.rejects(
         async () => open(await forged({ version: { ...said, of: { ...good, ...bad } } })),
         failsWith('CORRUPT')

@@ -105,6 +105,7 @@ describe('getContent()', () => {
       })
     },
     holders: async root => connected.filter(peer => holds(peer, root)),
+    newestOf: async () => newest,
     settle: async () => settled(fixed),
     find: async now => ({
       ...now,
@@ -121,6 +122,7 @@ describe('getContent()', () => {
       isFixed: fixed !== undefined,
       root: record.root,
       sub: '',
+      beyond: '',
       rootSize: record.size,
       hints: [record.origin]
     }

@@ -102,8 +102,30 @@ describe('settle()', () => {
   })
 
   it('hints at the origin of an alias, and at that of what it is an alias of', async () => {
-    const alias = record('bob', { of: { name: 'train/run', origin: 'alice', seq: 3 } })
+    const alias = record('bob', { of: { name: 'train/run', origin: 'alice', seq: 3, root, path: '' } })
     assert.deepEqual((await settle('train/run', undefined, parts([alias]))).hints, ['bob', 'alice'])
+  })
+
+  it('finds an alias of a part where that lies, and what lies beyond it', async () => {
+    const alias = record('bob', { name: 'good/a', of: { name: 'train/run', origin: 'alice', seq: 3, root, path: 'a' } })
+    const settled = await settle('good/a/b', undefined, parts([alias]))
+    assert.deepEqual([settled.root.toString(), settled.sub, settled.beyond], [root.toString(), 'a/b', 'b'])
+    assert.equal((await find(settled, reader)).entry.kind, 'file')
+  })
+
+  it('takes a version of a name that was retired, by its number too', async () => {
+    const earlier = [record('alice', { seq: 2 })]
+    const settled = await settle('train/run/a', '2', parts([], { retired: 'train/run', earlier }))
+    assert.deepEqual([settled.record?.seq, settled.sub, settled.newest], [2, 'a', null])
+    await assert.rejects(settle('train/run', '1', parts([], { retired: 'train/run' })), failsWith('NOT_FOUND'))
+  })
+
+  it('refuses the number of a version where several nodes have, or had, the name', async () => {
+    const moved = parts([record('bob')], { retired: 'train/run', holder: 'bob' })
+    await assert.rejects(settle('train/run', '3', moved), failsWith('AMBIGUOUS_WORK', /of its own/))
+    const both = parts([record('alice'), record('bob')], { holder: 'bob' })
+    await assert.rejects(settle('train/run', '3', both), failsWith('AMBIGUOUS_WORK'))
+    assert.equal((await settle('train@bob/run', '3', both)).record?.origin, 'bob')
   })
 
   it('takes the home of the work where several nodes publish the name', async () => {

@@ -1,0 +1,31 @@
+// What a spec leaves open fails it: a timer, a socket, a process that was not there before its first test. Each file is looked
+// at on its own when files run in parallel, and all of them together when they do not.
+
+import type { Context } from 'mocha'
+import { until } from './until.ts'
+
+/** Threads that idle, and sockets that close, need a moment. */
+const LEAK_MS = 10_000
+
+let before = new Map<string, number>()
+
+function open(): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  return counts
+}
+
+const leaked = (): string[] =>
+  [...open()].filter(([kind, count]) => kind !== 'Immediate' && count > (before.get(kind) ?? 0)).map(([kind]) => kind)
+
+export const mochaHooks = {
+  beforeAll(): void {
+    before = open()
+  },
+  async afterAll(this: Context): Promise<void> {
+    this.timeout(2 * LEAK_MS)
+    await until('nothing is left open', () => leaked().length === 0, LEAK_MS).catch((error: unknown) => {
+      throw new Error(`still open after the last test: ${leaked().join(', ')}`, { cause: error })
+    })
+  }
+}
