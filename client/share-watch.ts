@@ -19,7 +19,7 @@ export type FolderEvent = Exclude<ApiFolderEvent, { readonly event: 'error' | 'f
 export interface FolderWatchOptions extends CallOptions {
   /** Globs of what is left out. */
   readonly exclude?: readonly string[] | undefined
-  /** Versions of each name to keep after they were replaced, the newest included. */
+  /** Versions of each name to keep, as for `publish()`. */
   readonly keep?: number | undefined
   /** Milliseconds in which nothing changes before it is published; by default 5 s. */
   readonly settleMs?: number | undefined

@@ -9,7 +9,10 @@ import type { Version } from './version.ts'
 export interface PublishOptions extends WaitOptions {
   /** Plain JSON that goes with this version, to every node. */
   readonly meta?: Meta | undefined
-  /** Versions of this name to keep after they were replaced, the newest included; 0 keeps none. In a work's folder 2. */
+  /**
+   * Versions of this name to keep, the newest included; 0 keeps none. By default 2: as copies, where the file system cannot share them
+   * with the file, only in a work's folder.
+   */
   readonly keep?: number | undefined
 }
 

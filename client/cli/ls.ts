@@ -17,10 +17,11 @@ export function addLs(program: Command, enter: Enter): void {
   addCommand(
     program,
     'ls [prefix]',
-    'Lists the names that this node knows, of every node of the mesh, whether or not their origin is connected. HERE says whether the bytes are on this machine.',
+    'Lists the names that this node knows, of every node of the mesh, whether or not their origin is connected. HERE says whether the bytes are on this machine. A prefix is WORK/PATH or a URL, cut off anywhere; with @NODE behind the work, of that node alone.',
     [
       'pathmesh ls',
       'pathmesh ls train/ --all-versions',
+      'pathmesh ls train@gpu-1/',
       'pathmesh ls --local',
       "pathmesh ls --json | jq -r 'select(.local | not).url'"
     ]

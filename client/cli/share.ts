@@ -47,7 +47,7 @@ export function addShare(program: Command, enter: Enter): void {
     )
     .option(
       '--keep <n>',
-      'versions to keep, this one included: shared with the file where the file system can, else as copies',
+      "versions to keep, this one included, 0 for none: shared with the file where the file system can, else as copies. Without it 2, as copies only in a work's folder",
       parseKeep
     )
     .option('--watch', 'stay, and publish what changes as it settles, until Ctrl-C')

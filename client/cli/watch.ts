@@ -16,7 +16,7 @@ export function addWatch(program: Command, enter: Enter): void {
   addCommand(
     program,
     'watch [prefix]',
-    'Prints new versions and retirements of names as they come, of every node of the mesh, until Ctrl-C. With --json each line carries a cursor: --after it goes on where that line was, and a line {"event":"gap"} says that changes were missed.',
+    'Prints new versions and retirements of names as they come, of every node of the mesh, until Ctrl-C. A prefix is as for ls. With --json each line carries a cursor: --after it goes on where that line was, and a line {"event":"gap"} says that changes were missed.',
     [
       'pathmesh watch train/',
       'pathmesh watch --json --after CURSOR',

@@ -2,7 +2,7 @@
 // once, whoever is there. It never moves content; what it refuses is in its parts.
 
 import type { Handler } from '../rpc.ts'
-import { withDeadline } from '../deadline.ts'
+import { orAborted, withDeadline } from '../deadline.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { HistoryRequest } from '../../proto/generated/catalogue.ts'
 import { ASK_MS, NOT_SYNCED_MS, RECORDS_ANSWER_BYTES_MAX } from '../../proto/limits.ts'
@@ -225,7 +225,7 @@ export class Catalogue<Write> {
     const { clock, caller, mesh, verify, log } = this.#parts
     try {
       return await withDeadline(clock, ASK_MS, `asking ${peer}`, signal, async until => {
-        const asking = await caller(peer)
+        const asking = await orAborted(caller(peer), until)
         const found: Signed[] = []
         const options = { signal: until, maxBytes: RECORDS_ANSWER_BYTES_MAX }
         for await (const { body } of asking.call('history', HistoryRequest.encode({ name, origin }), options))

@@ -9,7 +9,7 @@
 
 import type { Bytes } from '../frames.ts'
 import type { Clock } from '../clock.ts'
-import { withDeadline } from '../deadline.ts'
+import { orAborted, withDeadline } from '../deadline.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { ListRequest, RecordsRequest, SinceRequest } from '../../proto/generated/catalogue.ts'
 import { ASK_MS, LIST_AFTER_MS, NUMBERS_REQUEST_MAX, PAGE_MS, RECORDS_ANSWER_BYTES_MAX } from '../../proto/limits.ts'
@@ -171,7 +171,9 @@ export class Pull<Write> {
   async *#ask(method: string, request: Bytes): AsyncGenerator<Bytes> {
     const { clock } = this.#parts
     const [signal, doing] = [this.#signal, `asking ${this.#peer} for records`]
-    const caller = await withDeadline(clock, ASK_MS, doing, signal, () => this.#parts.caller(this.#peer))
+    const caller = await withDeadline(clock, ASK_MS, doing, signal, until =>
+      orAborted(this.#parts.caller(this.#peer), until)
+    )
     const cancel = new AbortController()
     const options = { signal: cancel.signal, maxBytes: RECORDS_ANSWER_BYTES_MAX }
     const answers = caller.call(method, request, options)[Symbol.asyncIterator]()

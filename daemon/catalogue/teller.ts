@@ -2,7 +2,7 @@
 // a while, to those who do not know them yet. One message to a peer at a time; what fails stays owed.
 
 import type { Clock } from '../clock.ts'
-import { withDeadline } from '../deadline.ts'
+import { orAborted, withDeadline } from '../deadline.ts'
 import type { Log } from '../log.ts'
 import type { Random } from '../random.ts'
 import {
@@ -163,7 +163,7 @@ export class Teller<Write> {
   async #send(peer: PeerState, message: HeardHeads): Promise<void> {
     const { clock } = this.#parts
     await withDeadline(clock, ASK_MS, `telling ${peer.id}`, this.#parts.stopped, async signal => {
-      const asking = await this.#parts.caller(peer.id)
+      const asking = await orAborted(this.#parts.caller(peer.id), signal)
       for await (const _ of asking.call('heads', encodeHeads(message), { signal, maxBytes: HEADS_MAX })) continue
     })
   }

@@ -3,7 +3,7 @@
 
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
-import { withDeadline } from '../deadline.ts'
+import { orAborted, withDeadline } from '../deadline.ts'
 import type { Peers } from '../exchange/sources.ts'
 import type { Held } from '../exchange/provider.ts'
 import type { Store } from '../store/store.ts'
@@ -43,7 +43,7 @@ export async function* providersOf(
   const answers = peers.connected().map(async (peer): Promise<HolderOf> => {
     try {
       const [held] = await withDeadline(clock, askMs, `asking ${peer}`, signal, async until =>
-        (await peers.provider(peer)).held([root], { signal: until })
+        (await orAborted(peers.provider(peer), until)).held([root], { signal: until })
       )
       return { peerId: peer, complete: held?.complete ?? false, bytes: held?.bytes ?? 0 }
     } catch {

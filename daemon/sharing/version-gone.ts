@@ -4,7 +4,7 @@
 import type { CID } from 'multiformats/cid'
 import type { VersionRecord } from '../catalogue/record.ts'
 import type { Clock } from '../clock.ts'
-import { withDeadline } from '../deadline.ts'
+import { orAborted, withDeadline } from '../deadline.ts'
 import type { Peers } from '../exchange/sources.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { ASK_MS } from '../../proto/limits.ts'
@@ -71,7 +71,7 @@ async function hasLost(origin: string, root: CID, parts: GoneParts, signal: Abor
   if (!peers.connected().includes(origin)) return false
   try {
     const [has] = await withDeadline(clock, ASK_MS, `asking ${origin}`, signal, async until =>
-      (await peers.provider(origin)).have([root], { signal: until })
+      (await orAborted(peers.provider(origin), until)).have([root], { signal: until })
     )
     return has === false
   } catch (error) {

@@ -64,6 +64,32 @@ describe('the catalogue, for programs', () => {
     ])
   })
 
+  it('names() and watch() take a prefix in every form of a reference, of one node if it names one', async () => {
+    const away = { ...NAME, origin: OTHER }
+    const live = new LiveLines(WATCHING, { ...VERSION, origin: OTHER, cursor: 'c1' }, { ...VERSION, cursor: 'c2' })
+    await start({ names: lines(NAME, away), watch: live.answer })
+    for (const [text, prefix] of [
+      ['pathmesh://tr', 'tr'],
+      ['PATHMESH://train/', 'train/'],
+      ['pathmesh://a%40b/x%20y%3F', 'a@b/x y?'],
+      ['trai\u0308n/e\u0301', 'tra\u00efn/\u00e9'],
+      ['100%/a?', '100%/a?'],
+      ['', '']
+    ] as const) {
+      assert.deepEqual(await all(mesh.names({ prefix: text })), [NAME, away], text)
+      assert.deepEqual(queries('/v1/names').at(-1), { prefix }, text)
+    }
+    for (const text of ['train@gpu-1', `pathmesh://train@${PEER}/`]) {
+      assert.deepEqual(await all(mesh.names({ prefix: text })), [NAME])
+      assert.deepEqual(queries('/v1/names').at(-1), { prefix: 'train/' })
+    }
+    const cursors = (await first(mesh.watch({ prefix: 'train@gpu-1/m' }), 2)).map(event => event.cursor)
+    assert.deepEqual([cursors, queries('/v1/watch')], [['c0', 'c2'], [{ prefix: 'train/m' }]])
+    await assert.rejects(all(mesh.names({ prefix: 'train@nobody/' })), { code: 'NOT_FOUND' })
+    for (const text of [`ipfs://${CID}`, 'pathmesh://a/%4', 'pathmesh://a/b?version=1', 'a@/b', 'a@b@c/', '/a', '@n/a'])
+      assert.throws(() => mesh.names({ prefix: text }), { code: 'INVALID_ARGUMENT' }, text)
+  })
+
   it('works() and providers() yield what the daemon knows', async () => {
     const work = { work: 'train', origin: PEER, node: 'gpu-1', connected: true, home: true, epoch: 2, names: 3 }
     const provider = { peerId: PEER, name: null, complete: false, bytes: 5 }
@@ -88,12 +114,23 @@ describe('the catalogue, for programs', () => {
     assert.deepEqual(queries('/v1/history'), [{ ref: NAME.url }, { ref: NAME.url }])
   })
 
+  it('gives the URL of a version with its origin, whatever it was asked by', async () => {
+    await start({ stat: json(STAT), get: lines(GOT), history: lines(VERSION) })
+    const path = mesh.path('train/model.bin')
+    const got = await path.get({ to: daemon.folder })
+    const found = [await path.latest(), got.version, ...(await all(path.history())), await path.at(3).latest()]
+    assert.deepEqual(
+      new Set(found.map(({ url }) => url)),
+      new Set([`pathmesh://train@${PEER}/model.bin?version=${CID}`])
+    )
+  })
+
   it('alias() names a version, and resolves to it under its new name', async () => {
     const { event: _, work: _w, path: _p, modified: _m, unchanged: _u, ...shared } = SHARED
     await start({ alias: json({ ...shared, url: 'pathmesh://train/good', seq: 1 }), get: lines(GOT) })
     const alias = await mesh.alias('train/good', mesh.path('train/model.bin').at(3), { meta: { best: true } })
     assert.equal(alias.path.toString(), 'pathmesh://train/good')
-    assert.deepEqual([alias.seq, alias.root, alias.url], [1, CID, `pathmesh://train/good?version=${CID}`])
+    assert.deepEqual([alias.seq, alias.root, alias.url], [1, CID, `pathmesh://train@${PEER}/good?version=${CID}`])
     const url = `pathmesh://train@${PEER}/model.bin?version=${CID}`
     await mesh.alias('train/good', { url })
     assert.deepEqual(daemon.bodies('alias'), [
@@ -152,7 +189,34 @@ describe('the catalogue, for programs', () => {
         ['retired', 'c2', undefined],
         ['version', 'c3', [5, CID, { epoch: 3 }]]
       ])
-      assert.deepEqual(queries('/v1/watch'), [{ name: 'train/model.bin', after: 'c0' }])
+      assert.deepEqual(queries('/v1/watch'), [{ prefix: 'train/model.bin', after: 'c0' }])
+    })
+
+    it('of a path inside a directory yields what becomes of the directory, and of nothing beside or below it', async () => {
+      const changes = [
+        { ...VERSION, path: 'ckpt2', cursor: 'c1' },
+        { ...VERSION, path: 'ckpt/epoch', cursor: 'c2' },
+        { ...VERSION, path: 'ckpt/epoch-3/w.bin/x', cursor: 'c3' },
+        { ...RETIRED, path: 'ckpt/epoch-3/w.bin', cursor: 'c4' },
+        { ...VERSION, path: 'ckpt', kind: 'directory', cursor: 'c5' },
+        { event: 'gap', missed: 7, cursor: 'c6' }
+      ]
+      const live = new LiveLines(WATCHING, ...changes)
+      await start({ watch: live.answer })
+      const events = await first(mesh.path('train/ckpt/epoch-3/w.bin').watch(), 4)
+      assert.deepEqual(
+        events.map(({ event, cursor }) => [event, cursor]),
+        [
+          ['watching', 'c0'],
+          ['retired', 'c4'],
+          ['version', 'c5'],
+          ['gap', 'c6']
+        ]
+      )
+      const [, , version] = events
+      assert.ok(version?.event === 'version')
+      assert.equal(version.version.url, `pathmesh://train@${PEER}/ckpt?version=${CID}`)
+      assert.deepEqual(queries('/v1/watch'), [{ prefix: 'train/ckpt' }])
     })
 
     it('of a Path keeps to the node that it names, by PeerId or by name', async () => {
@@ -199,7 +263,7 @@ describe('the catalogue, for programs', () => {
       const live = new LiveLines(WATCHING)
       await start({ watch: live.answer, stat: json(STAT) })
       const version = await mesh.path('train/model.bin').waitFor()
-      assert.deepEqual([version.seq, version.url], [3, `${NAME.url}?version=${CID}`])
+      assert.deepEqual([version.seq, version.url], [3, `pathmesh://train@${PEER}/model.bin?version=${CID}`])
       await until('the watch is hung up', () => live.listening === 0)
     })
 

@@ -81,6 +81,7 @@ describe('the commands of the catalogue', () => {
       [['get', 'a/b', '--wait', 'long'], /500ms, 30s/],
       [['ls', '--local', '--remote'], /cannot be used with option '--remote'/],
       [['watch', '--after', ''], /cursor/],
+      [['ls', 'ipfs://bafk'], /begins no name/],
       [['history'], /missing required argument 'ref'/],
       [['providers', 'nonsense'], /WORK\/PATH/]
     ] as const) {

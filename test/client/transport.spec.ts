@@ -2,10 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { chmod, symlink } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { Transport } from '../../client/transport.ts'
 import { API_HEADER, ROUTES } from '../../proto/routes.ts'
-import { FakeDaemon, fail, json, temporaryFolder, type Answers } from './fake-daemon.ts'
+import { until } from '../helpers/until.ts'
+import { FakeDaemon, fail, json, LiveLines, temporaryFolder, type Answers } from './fake-daemon.ts'
 
 describe('Transport', () => {
   let daemon: FakeDaemon
@@ -86,6 +88,24 @@ describe('Transport', () => {
     await start({ status: () => undefined, peers: (_, response) => void response.write('{"a":1}\n') })
     await assert.rejects(transport.json(ROUTES.status, { silenceMs: 20 }), { code: 'TIMEOUT' })
     await assert.rejects(read(undefined, 20), { code: 'TIMEOUT' })
+  })
+
+  it('reads what has come while the program was suspended, before it says that nothing did', async () => {
+    const live = new LiveLines({ a: 1 })
+    const late: ServerResponse[] = []
+    await start({ peers: live.answer, status: (_, response) => void late.push(response) })
+    const lines = transport.lines(ROUTES.peers, { silenceMs: 250 })
+    assert.deepEqual((await lines.next()).value, { a: 1 })
+    const waiting = Promise.all([lines.next(), transport.json(ROUTES.status, { silenceMs: 250 })])
+    await until('both are asked', () => late.length === 1)
+    live.send({ a: 2 })
+    late[0]?.end('{}')
+    // What is written leaves this process within this turn.
+    await new Promise(resolve => setImmediate(resolve))
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+    const [line, status] = await waiting
+    assert.deepEqual([line.value, status], [{ a: 2 }, {}])
+    await lines.return()
   })
 
   it('does not cut a stream that only says that it lives', async () => {

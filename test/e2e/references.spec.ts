@@ -1,7 +1,8 @@
 // References between nodes: handed on in a state, before there is anything to refer to, and into the inside of a directory.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'mocha'
 import { type Mesh, Path } from '../../client/index.ts'
 import { type Daemon, must, Scene } from '../helpers/daemons.ts'
@@ -70,6 +71,44 @@ describe('a reference', function () {
     assert.equal(await readFile(done.path, 'utf8'), 'at last')
     const { status, error } = await late
     assert.deepEqual([status, error.code], [6, 'TIMEOUT'])
+  })
+
+  it('is an alias of a part, of an alias and of content, and is found where that lies', async () => {
+    const from = await scene.directory('aliased/deep')
+    await writeFile(join(from, 'x'), 'the part')
+    const shared = await must(here).share(dirname(from), { as: 'aliased/all' })
+    await must(here).alias('aliased/deep', 'aliased/all/deep')
+    await must(there).alias('aliased/again', 'aliased/deep/x')
+    await must(there).alias('aliased/content', `ipfs://${shared.cid}/deep/x`)
+    const got = await must(there)
+      .path('aliased/deep')
+      .get({ to: scene.at('aliased-copy') })
+    assert.equal(await readFile(join(got.path, 'x'), 'utf8'), 'the part')
+    assert.equal(await must(here).path('aliased/deep').existsLocal(), true)
+    for (const mesh of [must(here), must(there)])
+      for (const name of ['aliased/again', 'aliased/content', 'aliased/deep/x'])
+        assert.equal(await mesh.path(name).readFile('utf8'), 'the part', name)
+    const { aliasOf } = await must(here).stat('aliased/again')
+    assert.equal(aliasOf, `pathmesh://aliased@${must(here).peerId}/all/deep/x?version=1`)
+    const again = await must(there).path('aliased/deep').latest()
+    assert.equal(await must(there).path(again).join('x').readFile('utf8'), 'the part')
+  })
+
+  it('with a number of a version is refused where several nodes have the name, and holds for one', async () => {
+    await must(here).share(await scene.file('both-a', 'of a'), { as: 'both/x' })
+    await must(there).share(await scene.file('both-b', 'of b'), { as: 'both/x' })
+    await must(there).work('both', { takeOver: true }).folder()
+    assert.equal(await must(here).path('both/x').readFile('utf8'), 'of b')
+    await assert.rejects(must(here).path('both/x').at(1).readFile(), failsWith('AMBIGUOUS_WORK'))
+    assert.equal(await must(there).path('both@a/x').at(1).readFile('utf8'), 'of a')
+  })
+
+  it('with a number of a version holds on after its name was retired', async () => {
+    await must(here).share(await scene.file('gone', 'still there'), { as: 'gone/x' })
+    await must(there).path('gone/x').get()
+    await must(here).unshare('gone/x')
+    assert.equal(await must(there).path('gone/x').at(1).readFile('utf8'), 'still there')
+    await assert.rejects(must(there).path('gone/x').readFile(), failsWith('NOT_FOUND'))
   })
 
   it('into a directory is listed and fetched without the rest', async () => {

@@ -8,6 +8,7 @@ import { until } from './until.ts'
 const LEAK_MS = 10_000
 
 let before = new Map<string, number>()
+let file = ''
 
 function open(): Map<string, number> {
   const counts = new Map<string, number>()
@@ -22,10 +23,13 @@ export const mochaHooks = {
   beforeAll(): void {
     before = open()
   },
+  beforeEach(this: Context): void {
+    file = this.currentTest?.file ?? file
+  },
   async afterAll(this: Context): Promise<void> {
     this.timeout(2 * LEAK_MS)
     await until('nothing is left open', () => leaked().length === 0, LEAK_MS).catch((error: unknown) => {
-      throw new Error(`still open after the last test: ${leaked().join(', ')}`, { cause: error })
+      throw new Error(`still open after the last test of ${file}: ${leaked().join(', ')}`, { cause: error })
     })
   }
 }

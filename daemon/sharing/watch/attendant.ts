@@ -12,7 +12,7 @@ import type { DirectoryWatches } from './directory-watches.ts'
 import type { Entry } from './entry.ts'
 import type { FolderWatchOptions, FolderWatchParts } from './folder-watch.ts'
 import { TEMPORARY_GLOBS } from './ignored.ts'
-import { arePlaced, followedStatsAt, linkStatsAt, type Look, lookAt, statsAt, targetOf, tooMany } from './look.ts'
+import { arePlaced, endOf, followedStatsAt, linkStatsAt, type Look, lookAt, statsAt, tooMany } from './look.ts'
 import type { WatchedRoot } from './root.ts'
 import { pathIn, type WatchedTree } from './tree.ts'
 
@@ -62,11 +62,10 @@ export class Attendant {
   async #attend(entry: Entry): Promise<void> {
     const { tree } = this.#parts
     const path = this.#pathOf(entry)
-    if ((await linkStatsAt(path))?.isSymbolicLink() === true) {
-      // Wherever it leads to: its own end is a deletion.
-      entry.here()
-      await this.#checkLink(entry, path)
-    }
+    const isLink = (await linkStatsAt(path))?.isSymbolicLink() === true
+    // Wherever it leads to: its own end is a deletion.
+    if (isLink) entry.here()
+    if (isLink || entry.parent !== tree.top) await this.#checkInside(entry, path)
     const stats = await statsAt(path)
     if (stats === undefined) return this.#missing(entry)
     this.#checkDevice(entry, stats)
@@ -175,17 +174,14 @@ export class Attendant {
     return stats && `${stats.ino}:${stats.size}:${stats.mtimeNs}`
   }
 
-  /** In a work's folder whoever may write there would otherwise publish what lies anywhere; elsewhere the user named the link. */
-  async #checkLink(entry: Entry, path: string): Promise<void> {
+  /** In a work's folder a link would publish what lies anywhere; elsewhere the user named it. */
+  async #checkInside(entry: Entry, path: string): Promise<void> {
     const { options, root, tree } = this.#parts
     if (!('work' in options.target) || options.dereference === true || entry === tree.top) return
-    const target = await targetOf(path)
-    if (target === undefined || target.startsWith(`${await realpath(root.directory)}/`)) return
-    const advice = 'move what it points to into the folder, watch with dereference, or leave it out with exclude'
-    throw new PathmeshError(
-      'UNSAFE_NAME',
-      `the symbolic link ${path} to ${quoted(target)} leaves the folder: ${advice}`
-    )
+    const end = await endOf(path)
+    if (end === undefined || `${end}/`.startsWith(`${await realpath(root.directory)}/`)) return
+    const advice = 'put there what it points to, watch with `dereference`, or leave it out with `exclude`'
+    throw new PathmeshError('UNSAFE_NAME', `${path} is a link out of the work's folder, to ${quoted(end)}: ${advice}`)
   }
 
   /** A file system that came or went hides or takes files; they were not deleted. */

@@ -73,7 +73,7 @@ export function linkStatsAt(path: string): Promise<BigIntStats | undefined> {
 }
 
 /** Where a link leads in the end; undefined where that is nowhere. */
-export function targetOf(link: string): Promise<string | undefined> {
+export function endOf(link: string): Promise<string | undefined> {
   return orAbsent(realpath(link), link)
 }
 

@@ -168,8 +168,8 @@ describe('the feed', () => {
       `w/b 1 at ${last + 1}`
     ])
     assert.deepEqual(
-      events.slice(0, last - HISTORY_RECORDS),
-      Array.from({ length: last - HISTORY_RECORDS }, (_, i) => `gap 1 of w/a at ${i + 1}`)
+      events.slice(0, last - HISTORY_RECORDS - 1),
+      Array.from({ length: last - HISTORY_RECORDS - 1 }, (_, i) => `gap 1 of w/a at ${i + 1}`)
     )
     assert.equal(events.length, last + 1)
   })

@@ -1,7 +1,7 @@
 // What is missing from a watched folder: deleted, and so retired; or away, with its folder or its file system, and so left alone.
 
 import assert from 'node:assert/strict'
-import { mkdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { smallFileSystem } from '../../helpers/privileges.ts'
 import { SETTLE_MS, WatchedFolder } from './watched-folder.ts'
@@ -93,6 +93,25 @@ describe('a watched folder, where something is missing', () => {
     assert.deepEqual(watched.retired, [], 'nor what went before it did')
     await unlink(watched.at('dir', 'inside'))
     await watched.publications(4)
+  })
+
+  it('retires a link that leads nowhere when it is removed, also after a pause, but not one that went during it', async () => {
+    for (const name of ['link', 'other']) await symlink('file', watched.at(name))
+    watched.start()
+    await watched.publications(4)
+    await unlink(watched.at('file'))
+    await watched.passUntil('the end of the file', () => watched.retired.length === 1)
+    await rename(watched.folder, watched.at('..', 'away'))
+    await paused()
+    await unlink(watched.at('..', 'away', 'other'))
+    await rename(watched.at('..', 'away'), watched.folder)
+    await resumed()
+    await watched.pass(SETTLE_MS * 4)
+    assert.deepEqual(watched.retired, ['work/file'])
+    await unlink(watched.at('link'))
+    await watched.passUntil('the end of the link', () => watched.retired.length === 2)
+    await watched.pass(SETTLE_MS * 4)
+    assert.deepEqual(watched.retired, ['work/file', 'work/link'])
   })
 
   it('pauses where the folder was removed with all it held, and retires nothing', async () => {

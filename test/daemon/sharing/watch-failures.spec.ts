@@ -1,7 +1,7 @@
 // What a watched folder does where it cannot publish: it says so once, and goes on; and how it ends.
 
 import assert from 'node:assert/strict'
-import { mkdir, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, rename, symlink, unlink, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { silentLog } from '../../../daemon/log.ts'
 import { watchFolder } from '../../../daemon/sharing/watch/folder-watch.ts'
@@ -38,6 +38,48 @@ describe('a watched folder', () => {
       await writeFile(watched.at('file'), '333')
       await watched.publications(1)
       assert.equal(watched.of('failed').length, 1, 'the same is told once')
+    })
+
+    it('for a link out of a work, until it is replaced; one that stays inside is published', async () => {
+      await writeFile(watched.at('..', 'secret'), 'secret')
+      await mkdir(watched.at('dir'))
+      await writeFile(watched.at('dir', 'x'), 'x')
+      await symlink('../secret', watched.at('out'))
+      await symlink('out', watched.at('through'))
+      await symlink('..', watched.at('up'))
+      await symlink(watched.at('dir', 'x'), watched.at('inside'))
+      watched.start({ fullLookMs: SETTLE_MS })
+      await watched.passUntil('the failures', () => watched.of('failed').length === 3)
+      await watched.publications(2)
+      await watched.pass(SETTLE_MS * 4)
+      assert.deepEqual(watched.published.map(([name]) => name).toSorted(), ['work/dir', 'work/inside'])
+      const failed = watched.of('failed')
+      assert.deepEqual(
+        failed.map(({ path }) => path).toSorted(),
+        ['out', 'through', 'up'].map(name => watched.at(name))
+      )
+      for (const { error } of failed) {
+        assert.equal(error.code, 'UNSAFE_NAME')
+        assert.match(error.detail, /put there what it points to/)
+      }
+      await unlink(watched.at('out'))
+      await writeFile(watched.at('out'), 'mended')
+      await watched.passUntil('what is there now', () => watched.names.has('work/out'))
+    })
+
+    it('for what lies behind a directory that has become a link out of the work', async () => {
+      await mkdir(watched.at('dir'))
+      await writeFile(watched.at('dir', 'x'), 'x')
+      watched.names.add('work/dir/x')
+      watched.start({ fullLookMs: SETTLE_MS })
+      await watched.publications(1)
+      await mkdir(watched.at('..', 'elsewhere'))
+      await writeFile(watched.at('..', 'elsewhere', 'x'), 'secret')
+      await rename(watched.at('dir'), watched.at('..', 'away'))
+      await symlink('../elsewhere', watched.at('dir'))
+      await watched.passUntil('the failures', () => watched.of('failed').length === 2)
+      await watched.pass(SETTLE_MS * 4)
+      assert.deepEqual(watched.published, [['work/dir/x', 1]])
     })
 
     it('not where the source changed meanwhile: it waits until it has settled again', async () => {
