@@ -11,7 +11,7 @@ import { simulate } from './simulate.ts'
 const SEEDS = 60
 const SEEDS_IN_TEST = 10
 /** Seeds within which each canary must be noticed. */
-const CANARY_SEEDS = 20
+const CANARY_SEEDS = 60
 /** Fewer, so that each says more. */
 const CANARY_NODES = 8
 
