@@ -17,7 +17,7 @@ export interface GoneParts {
   /** Nodes that hold a root whole. */
   holders(root: CID, signal: AbortSignal): Promise<readonly string[]>
   /** The newest version of a name at one origin; undefined if that is retired. */
-  newestOf(name: string, origin: string): Promise<VersionRecord | undefined>
+  readonly newestOf: (name: string, origin: string) => Promise<VersionRecord | undefined>
 }
 
 /** VERSION_GONE, naming the newest version, if one was replaced and nobody has it; undefined where it may still be had. */
