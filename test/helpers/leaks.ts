@@ -1,14 +1,12 @@
-// What a spec leaves behind fails it: a process, a watch or a pipe that was not there before its first test. Each file is looked
-// at on its own when files run in parallel, and all of them together when they do not. Timers and sockets are left out: libp2p
-// lets go of them when it likes; the reporter looks for those at the end of a run that is not parallel.
+// What a spec leaves behind fails it: a socket, a process, a watch that was not there before its first test. Each file is looked
+// at on its own when files run in parallel, and all of them together when they do not. Timers are left out: libp2p and deadlines
+// let theirs run out.
 
 import type { Context } from 'mocha'
 import { until } from './until.ts'
 
 /** Threads that idle, and sockets that close, need a moment. */
 const LEAK_MS = 10_000
-
-const PASSING = new Set(['Immediate', 'Timeout', 'TCPServerWrap', 'TCPSocketWrap'])
 
 let before = new Map<string, number>()
 let file = ''
@@ -20,7 +18,9 @@ function open(): Map<string, number> {
 }
 
 const leaked = (): string[] =>
-  [...open()].filter(([kind, count]) => !PASSING.has(kind) && count > (before.get(kind) ?? 0)).map(([kind]) => kind)
+  [...open()]
+    .filter(([kind, count]) => kind !== 'Immediate' && kind !== 'Timeout' && count > (before.get(kind) ?? 0))
+    .map(([kind]) => kind)
 
 export const mochaHooks = {
   beforeAll(): void {

@@ -5,11 +5,13 @@ import { randomBytes } from 'node:crypto'
 import type { ByteStream } from '../../../daemon/swarm/byte-stream.ts'
 import { hasCode } from '../../../proto/errors.ts'
 import { READ_AHEAD_BYTES, STREAM_PIECE_BYTES, STREAM_WINDOW_BYTES, STREAM_WRITERS_MAX } from '../../../proto/limits.ts'
-import { streamPair, until } from './nodes.ts'
+import { cleanUp, streamPair, until } from './nodes.ts'
 
 const MiB = 1024 * 1024
 
 describe('byte stream', () => {
+  afterEach(cleanUp)
+
   for (const size of [0, 1, STREAM_PIECE_BYTES - 1, STREAM_PIECE_BYTES, STREAM_PIECE_BYTES + 1, 3 * MiB + 7]) {
     it(`${size} bytes arrive as they were sent, read() and readInto() alike`, async () => {
       const { here, there } = await streamPair()

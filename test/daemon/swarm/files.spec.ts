@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import { loadIdentity, verifyPeerSignature } from '../../../daemon/swarm/identity.ts'
 import { createMesh, joinMesh, loadMesh } from '../../../daemon/swarm/mesh-file.ts'
 import { hasCode } from '../../../proto/errors.ts'
-import { newIdentity, otherSecret, temporaryFolder } from './nodes.ts'
+import { cleanUp, newIdentity, otherSecret, temporaryFolder } from './nodes.ts'
 
 describe('identity file', () => {
+  afterEach(cleanUp)
+
   it('is made once, with mode 0600, and nothing else is left', async () => {
     const folder = join(await temporaryFolder(), 'deep', 'data')
     const first = await loadIdentity(folder)

@@ -5,9 +5,11 @@ import { connect, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import { DIAL_MS, OPEN_STREAM_MS } from '../../../proto/limits.ts'
 import type { Clock } from '../../../daemon/swarm/ports.ts'
-import { newMesh, PROTOCOL, realClock, startNode, until } from './nodes.ts'
+import { cleanUp, newMesh, PROTOCOL, realClock, startNode, until } from './nodes.ts'
 
 describe('a link whose other end is gone without a word', () => {
+  afterEach(cleanUp)
+
   const impatient: Clock = {
     now: () => realClock.now(),
     after: (ms, run) => realClock.after(ms === OPEN_STREAM_MS || ms === DIAL_MS ? 500 : ms, run)

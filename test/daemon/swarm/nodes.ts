@@ -125,6 +125,7 @@ export async function until(what: string, holds: () => boolean, timeoutMs = 10_0
 
 const cleanups: (() => Promise<void>)[] = []
 
-afterEach(async () => {
+/** Stops what a test has started: `afterEach(cleanUp)` in each spec, since a hook of this file would be that of the first alone. */
+export async function cleanUp(): Promise<void> {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup()
-})
+}

@@ -7,10 +7,12 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { PENDING_CONNECTIONS_MAX } from '../../../proto/limits.ts'
-import { newMesh, startNode, until } from './nodes.ts'
+import { cleanUp, newMesh, startNode, until } from './nodes.ts'
 import type { TestNode } from './nodes.ts'
 
 describe('strangers on the port', () => {
+  afterEach(cleanUp)
+
   const multistream = Buffer.from('\x13/multistream/1.0.0\n')
   const inputs: Record<string, () => Buffer> = {
     'random bytes': () => randomBytes(100_000),

@@ -2,9 +2,11 @@
 
 import assert from 'node:assert/strict'
 import { hasCode } from '../../../proto/errors.ts'
-import { newIdentity, newMesh, otherSecret, PROTOCOL, startNode, streamPair, until } from './nodes.ts'
+import { cleanUp, newIdentity, newMesh, otherSecret, PROTOCOL, startNode, streamPair, until } from './nodes.ts'
 
 describe('swarm', () => {
+  afterEach(cleanUp)
+
   it('two members connect and exchange bytes both ways', async () => {
     const { here, there, a, b } = await streamPair()
     assert.equal(here.peer, b.peerId)
