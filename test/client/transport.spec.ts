@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { Transport } from '../../client/transport.ts'
 import { API_HEADER, ROUTES } from '../../proto/routes.ts'
 import { until } from '../helpers/until.ts'
-import { FakeDaemon, fail, json, LiveLines, temporaryFolder, type Answers } from './fake-daemon.ts'
+import { FakeDaemon, fail, json, LiveLines, type Answers } from './fake-daemon.ts'
 
 describe('Transport', () => {
   let daemon: FakeDaemon
@@ -179,7 +179,6 @@ describe('Transport', () => {
   it('does not take a plain folder for a socket', async () => {
     await start({})
     await assert.rejects(new Transport(daemon.folder).json(ROUTES.status), { code: 'DENIED' })
-    const folder = await temporaryFolder()
-    await assert.rejects(new Transport(join(folder, 'a', 'b')).json(ROUTES.status), { code: 'DAEMON_UNREACHABLE' })
+    await assert.rejects(new Transport(join(daemon.folder, 'a', 'b')).json(ROUTES.status), { code: 'DAEMON_UNREACHABLE' })
   })
 })
