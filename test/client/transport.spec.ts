@@ -179,6 +179,8 @@ describe('Transport', () => {
   it('does not take a plain folder for a socket', async () => {
     await start({})
     await assert.rejects(new Transport(daemon.folder).json(ROUTES.status), { code: 'DENIED' })
-    await assert.rejects(new Transport(join(daemon.folder, 'a', 'b')).json(ROUTES.status), { code: 'DAEMON_UNREACHABLE' })
+    await assert.rejects(new Transport(join(daemon.folder, 'a', 'b')).json(ROUTES.status), {
+      code: 'DAEMON_UNREACHABLE'
+    })
   })
 })
