@@ -46,8 +46,8 @@ export class Work {
 
   /**
    * Publishes what changes in its folder, each entry under its own name, as it settles or when a marker appears; a deleted entry
-   * retires its name. A link out of the folder is `failed`, unless `dereference` is asked for. Yields what it does, `watching` first; ends when it is left, or with an error. Best effort by nature:
-   * a tool that pauses for longer than `settleMs` is published half-way, and again when it has gone on.
+   * retires its name. A link out of the folder is `failed`, unless `dereference` is asked for. Yields what it does, `watching`
+   * first; ends when it is left, or with an error. Best effort by nature: a tool that pauses for longer than `settleMs` is published half-way, and again when it has gone on.
    */
   async *watch(options: FolderWatchOptions = {}): AsyncGenerator<FolderEvent, void, undefined> {
     await this.folder(options)

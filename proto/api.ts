@@ -330,7 +330,6 @@ export const NamesQuery = z.object({
 })
 export const WatchQuery = z.object({
   prefix: z.string().max(REF_BYTES_MAX).optional().describe('names that begin with it'),
-  name: z.string().max(REF_BYTES_MAX).optional().describe('this name alone, as WORK/PATH'),
   after: cursor.optional().describe('where an earlier stream ended; without it, only what is new')
 })
 export const ExistsQuery = RefQuery.extend({ where: z.enum(['anywhere', 'local', 'remote']).optional() })

@@ -185,13 +185,6 @@ export class OwnRecords<Write> {
     })
   }
 
-  /** Versions of own names. */
-  async *list(): AsyncGenerator<VersionRecord> {
-    const { records, signer } = this.#parts
-    for await (const { record } of records.list(''))
-      if (record.origin === signer.peerId && record.type === 'version') yield record
-  }
-
   /** Own names that keep a root: it is the newest of them, or among those that are kept. */
   namesOf(root: CID): Promise<string[]> {
     return this.#roots.namesOf(root)

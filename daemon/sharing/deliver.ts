@@ -1,7 +1,7 @@
 // Writing content where a user wants it: beside the destination first, checked there, then renamed into place. A row written
 // before names what is temporary, so that a start after a crash clears it. Refuses to replace what it must not: see `admit`.
 
-import { chmod, constants, copyFile, link, lstat, mkdir, open, rename, symlink, unlink } from 'node:fs/promises'
+import { chmod, link, lstat, mkdir, rename, symlink, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import type { Branches } from '../content/branches.ts'
@@ -9,12 +9,13 @@ import { orAborted } from '../deadline.ts'
 import type { Hasher } from '../content/hasher.ts'
 import { type WalkedEntry, walkTree } from '../content/walk.ts'
 import type { Log } from '../log.ts'
+import { type CopyOptions, diskCopier } from '../store/copy-file.ts'
 import { type Database, del, put, type Table } from '../store/database.ts'
 import { removeTree } from '../store/disposal.ts'
 import { renameDurably, syncPath, syncTree } from '../store/durable.ts'
 import type { FilePool } from '../store/file-pool.ts'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { COPY_BYTES, FILES_IN_A_TASK, LEAF_BYTES } from '../../proto/limits.ts'
+import { FILES_IN_A_TASK, LEAF_BYTES } from '../../proto/limits.ts'
 import { checkLocal } from './check-local.ts'
 import { OwnFolder, realpathOf } from './own-folder.ts'
 import { stampOf, Written } from './written.ts'
@@ -225,53 +226,12 @@ async function placeNewFile(temporary: string, to: string): Promise<void> {
   }
 }
 
-async function copyLarge(
-  from: string,
-  to: string,
-  mode: number,
-  { signal, onBytes }: { signal: AbortSignal; onBytes: (bytes: number) => void }
-): Promise<void> {
-  try {
-    await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE)
-    await chmod(to, mode)
-    onBytes((await lstat(to)).size)
-    return
-  } catch (error) {
-    if (errno(error) === 'EEXIST' || errno(error) === 'ENOSPC') throw error
-    await unlink(to).catch((failure: unknown) => {
-      if (errno(failure) !== 'ENOENT') throw failure
-    })
-  }
-  const source = await open(from, 'r')
-  try {
-    const target = await open(to, 'wx', mode)
-    try {
-      const buffer = Buffer.allocUnsafe(COPY_BYTES)
-      const { size } = await source.stat()
-      for (let at = 0; at < size;) {
-        signal.throwIfAborted()
-        const { bytesRead } = await source.read(buffer, 0, COPY_BYTES, at)
-        if (bytesRead === 0) throw new PathmeshError('SOURCE_CHANGED', `${from} became shorter while it was copied`)
-        const piece = buffer.subarray(0, bytesRead)
-        // Holes stay holes.
-        if (!isZero(piece))
-          for (let done = 0; done < bytesRead;)
-            done += (await target.write(piece, done, bytesRead - done, at + done)).bytesWritten
-        at += bytesRead
-        onBytes(bytesRead)
-      }
-      await target.truncate(size)
-    } finally {
-      await target.close()
-    }
-  } finally {
-    await source.close()
-  }
+/** What became shorter, or was written to, meanwhile shows when the copy is hashed. */
+async function copyLarge(from: string, to: string, mode: number, options: CopyOptions): Promise<void> {
+  if (await diskCopier.reflink(from, to)) options.onBytes((await lstat(to)).size)
+  else await diskCopier.copy(from, to, options)
+  await chmod(to, mode)
 }
-
-const ZEROS = Buffer.alloc(COPY_BYTES)
-const isZero = (bytes: Uint8Array): boolean =>
-  bytes[0] === 0 && Buffer.compare(bytes, ZEROS.subarray(0, bytes.length)) === 0
 
 async function lstatOf(path: string) {
   try {

@@ -47,7 +47,7 @@ export async function* historyOf(
 
 /** What becomes of names, after a cursor or from now on. */
 export async function* watchNames(
-  { prefix = '', name, after }: WatchQuery,
+  { prefix = '', after }: WatchQuery,
   parts: NamesParts,
   signal: AbortSignal
 ): AsyncGenerator<WatchEvent> {
@@ -57,14 +57,12 @@ export async function* watchNames(
   for await (const next of feed.after(from, signal)) {
     const cursor = String(next.position)
     if (next.type === 'gap') {
-      const isOther =
-        next.name !== undefined && (name === undefined ? !next.name.startsWith(prefix) : next.name !== name)
-      if (!isOther) yield { event: 'gap', missed: next.missed, cursor }
+      if (next.name?.startsWith(prefix) !== false) yield { event: 'gap', missed: next.missed, cursor }
       continue
     }
     const { record } = next.signed
     if (record.type !== 'version' && record.type !== 'retirement') continue
-    if (name === undefined ? !record.name.startsWith(prefix) : record.name !== name) continue
+    if (!record.name.startsWith(prefix)) continue
     const isAlone = (await parts.catalogue.known(record.name)).every(({ origin }) => origin === record.origin)
     yield { ...(await changeOf(record, urlOf(record, isAlone), parts)), cursor }
   }
@@ -94,7 +92,7 @@ export function aliasOf(record: VersionRecord | null): string | null {
 }
 
 async function nameOf(record: VersionRecord, url: string, { store, catalogue }: NamesParts): Promise<Name> {
-  const { name, kind, root, size, seq, origin, time } = record
+  const { name, kind, root, size, seq, origin, time, of } = record
   return {
     url,
     work: workOf(name),
@@ -105,7 +103,7 @@ async function nameOf(record: VersionRecord, url: string, { store, catalogue }: 
     seq,
     origin,
     modified: time,
-    local: store.holdings.of(root).length > 0,
+    local: [root, ...(of === null ? [] : [of.root])].some(cid => store.holdings.of(cid).length > 0),
     ...((await catalogue.isContested(record)) ? { conflict: true } : {})
   }
 }

@@ -130,20 +130,20 @@ function refuseAmbiguous(
   )
 }
 
-/** A version of a name that is gone, or was never heard of: its content may still be had. */
+/** A version of a name that is gone: its content may still be had. Where a name that nobody knows would end, nobody knows. */
 async function retiredVersion(
   ref: NameRef,
   wanted: number | string,
   retired: Pick<NameRecord, 'name' | 'origin'> | undefined,
-  parts: ResolveParts,
+  { names, peers }: ResolveParts,
   signal?: AbortSignal
 ): Promise<Settled> {
-  const path = `${ref.work}/${ref.path}`
-  const beyond = retired === undefined ? '' : path.slice(retired.name.length + 1)
+  const unknown = (): PathmeshError => new PathmeshError('NOT_FOUND', notFound(ref, [], peers()))
+  if (retired === undefined) throw unknown()
+  const beyond = `${ref.work}/${ref.path}`.slice(retired.name.length + 1)
   if (typeof wanted === 'string') return { ...bare(ref, wanted, beyond), isFixed: true }
-  const { names, peers } = parts
-  const record = retired && (await names.version(retired.name, retired.origin, wanted, signal))
-  if (record === undefined) throw new PathmeshError('NOT_FOUND', notFound(ref, [], peers()))
+  const record = await names.version(retired.name, retired.origin, wanted, signal)
+  if (record === undefined) throw unknown()
   return { ...atPlace(ref, record, beyond), newest: null, isFixed: true }
 }
 

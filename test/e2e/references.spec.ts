@@ -85,6 +85,11 @@ describe('a reference', function () {
       .get({ to: scene.at('aliased-copy') })
     assert.equal(await readFile(join(got.path, 'x'), 'utf8'), 'the part')
     assert.equal(await must(here).path('aliased/deep').existsLocal(), true)
+    const named = await collect(must(here).names({ prefix: 'aliased/deep' }))
+    assert.deepEqual(
+      named.map(({ local }) => local),
+      [true]
+    )
     for (const mesh of [must(here), must(there)])
       for (const name of ['aliased/again', 'aliased/content', 'aliased/deep/x'])
         assert.equal(await mesh.path(name).readFile('utf8'), 'the part', name)

@@ -9,7 +9,11 @@ import { newVersion, rootOf, signedVersion } from '../../helpers/signed-records.
 import { collect, failsWith } from '../../helpers/trees.ts'
 
 const roots = (...texts: string[]) => texts.map(text => rootOf(text).toString())
-const names = async (node: OwnNode) => (await collect(node.own.list())).map(({ name, seq }) => `${name} ${seq}`)
+const names = async (node: OwnNode) =>
+  (await collect(node.records.list('')))
+    .map(({ record }) => record)
+    .filter(({ type, origin }) => type === 'version' && origin === 'alice')
+    .map(({ name, seq }) => `${name} ${seq}`)
 
 describe('OwnRecords', () => {
   it('count all records of the node by one, and those of a name, also when opened again', async () => {

@@ -94,11 +94,10 @@ describe('settle()', () => {
     assert.equal((await settle('train/run', '3', parts([record('alice')]))).isFixed, true)
   })
 
-  it('takes a root of a name that is retired or unknown as content, and goes on inside it where the name is known', async () => {
+  it('takes a root of a name that is retired as content, and of one that nobody knows not: where would it end?', async () => {
     const retired = await settle('train/run/a/b', root.toString(), parts([], { retired: 'train/run' }))
     assert.deepEqual([retired.root.toString(), retired.sub, retired.newest], [root.toString(), 'a/b', null])
-    const unknown = await settle('train/run', root.toString(), parts([]))
-    assert.deepEqual([unknown.root.toString(), unknown.sub], [root.toString(), ''])
+    await assert.rejects(settle('train/run/a', root.toString(), parts([])), failsWith('NOT_FOUND'))
   })
 
   it('hints at the origin of an alias, and at that of what it is an alias of', async () => {
