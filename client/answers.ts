@@ -2,6 +2,7 @@
 // two differ, this does not compile.
 
 import type * as Api from '../proto/api.ts'
+import type * as NodeApi from '../proto/node-api.ts'
 import { PathmeshError } from '../proto/errors.ts'
 import {
   byEvent,
@@ -33,9 +34,9 @@ const transfer = object({
   filesTotal: nullable(number),
   bytesPerSecond: number,
   providers: list(provider)
-}) satisfies Read<Api.Transfer>
+}) satisfies Read<NodeApi.Transfer>
 
-export const status: Read<Api.Status> = object({
+export const status: Read<NodeApi.Status> = object({
   peerId: text,
   name: text,
   meshId: text,
@@ -55,9 +56,9 @@ export const status: Read<Api.Status> = object({
   transfers: list(transfer)
 })
 
-export const invite: Read<Api.Invite> = object({ invite: text, expires: nullable(number) })
+export const invite: Read<NodeApi.Invite> = object({ invite: text, expires: nullable(number) })
 
-export const peer: Read<Api.Peer> = object({
+export const peer: Read<NodeApi.Peer> = object({
   peerId: text,
   name: nullable(text),
   addresses: list(text),
@@ -67,6 +68,8 @@ export const peer: Read<Api.Peer> = object({
   bytesIn: number,
   bytesOut: number
 })
+
+const encoding = { codec: nullable(text), mediaType: nullable(text) }
 
 const nameFields = {
   url: text,
@@ -78,6 +81,7 @@ const nameFields = {
   seq: number,
   origin: text,
   modified: number,
+  ...encoding,
   local: flag,
   conflict: optional(yes)
 }
@@ -197,9 +201,8 @@ const publishedFields = {
 
 const shareDone: Read<Api.ShareDone> = object({ event: literal('done'), ...publishedFields })
 
-const got: Read<Api.Got> = object({
-  event: literal('done'),
-  path: text,
+const gotFields = {
+  ...encoding,
   kind,
   cid: text,
   root: text,
@@ -210,11 +213,13 @@ const got: Read<Api.Got> = object({
   size: number,
   bytesFetched: number,
   seconds: number,
-  lease: nullable(text),
   providers: list(provider)
-})
+}
 
-const eventName = object({ event: literal('progress', 'done', 'error') })
+const got: Read<Api.Got> = object({ event: literal('done'), path: text, lease: nullable(text), ...gotFields })
+const gotBytes: Read<Api.GotBytes> = object({ event: literal('bytes'), bytes: text, ...gotFields })
+
+const eventName = object({ event: literal('progress', 'done', 'bytes', 'error') })
 const failed = object({ event: literal('error'), error: (value: unknown) => value })
 
 const problem: Read<PathmeshError> = value => PathmeshError.fromProblem(value)
@@ -234,13 +239,34 @@ function eventOf<D>(done: Read<D>): Read<Api.Progress | D> {
   return (value, where) => {
     const { event } = eventName(value, where)
     if (event === 'progress') return progress(value, where)
-    if (event === 'done') return done(value, where)
+    if (event !== 'error') return done(value, where)
     throw PathmeshError.fromProblem(failed(value, where).error)
   }
 }
 
 export const shareEvent: Read<Api.Progress | Api.ShareDone> = eventOf(shareDone)
 export const getEvent: Read<Api.Progress | Api.Got> = eventOf(got)
+export const getInlineEvent: Read<Api.Progress | Api.Got | Api.GotBytes> = eventOf(
+  byEvent<Api.Got | Api.GotBytes>({ done: got, bytes: gotBytes })
+)
+
+const put: Read<Api.Put> = object({
+  event: literal('done'),
+  url: text,
+  work: text,
+  path: text,
+  cid: text,
+  codec: text,
+  mediaType: text,
+  size: number,
+  seq: number,
+  origin: text,
+  modified: number,
+  meta: nullable(meta),
+  unchanged: flag
+})
+
+export const putEvent: Read<Api.Progress | Api.Put> = eventOf(put)
 
 export const exists: Read<{ exists: boolean }> = object({ exists: flag })
 export const unshared: Read<Api.Unshared> = object({ url: text, seq: number })

@@ -2,11 +2,13 @@
 // transport and the session; knows nothing of Path or Mesh.
 
 import type * as Api from '../proto/api.ts'
+import type * as NodeApi from '../proto/node-api.ts'
 import { PathmeshError } from '../proto/errors.ts'
 import { API_PROBE_MS, HEARTBEAT_MS } from '../proto/limits.ts'
 import { formatRef, type Ref } from '../proto/ref.ts'
 import { ROUTES, type Route } from '../proto/routes.ts'
 import * as answers from './answers.ts'
+import type { Pieces } from './codecs/codec.ts'
 import { Session } from './session.ts'
 import type { Read } from './shape.ts'
 import type { FolderEvent } from './share-watch.ts'
@@ -39,7 +41,7 @@ export class Calls {
     this.session = new Session(transport)
   }
 
-  async status({ signal }: CallOptions = {}): Promise<Api.Status> {
+  async status({ signal }: CallOptions = {}): Promise<NodeApi.Status> {
     return answers.status(await this.transport.json(ROUTES.status, { signal, silenceMs: API_PROBE_MS }), 'the status')
   }
 
@@ -47,11 +49,11 @@ export class Calls {
     await this.transport.json(ROUTES.shutdown, { signal })
   }
 
-  async invite({ signal }: CallOptions = {}): Promise<Api.Invite> {
+  async invite({ signal }: CallOptions = {}): Promise<NodeApi.Invite> {
     return answers.invite(await this.transport.json(ROUTES.invite, { signal }), 'the invite')
   }
 
-  peers({ signal }: CallOptions = {}): AsyncGenerator<Api.Peer> {
+  peers({ signal }: CallOptions = {}): AsyncGenerator<NodeApi.Peer> {
     return this.#list(ROUTES.peers, answers.peer, { signal })
   }
 
@@ -105,11 +107,25 @@ export class Calls {
   }
 
   async share(body: Api.ShareRequest, { signal, onProgress }: WaitOptions = {}): Promise<Api.ShareDone> {
-    return await this.#untilDone(ROUTES.share, body, answers.shareEvent, signal, onProgress)
+    return await this.#untilDone(ROUTES.share, { body, signal }, answers.shareEvent, onProgress)
   }
 
   async get(body: Api.GetRequest, { signal, onProgress }: WaitOptions = {}): Promise<Api.Got> {
-    return await this.#untilDone(ROUTES.get, body, answers.getEvent, signal, onProgress, body.timeoutMs)
+    return await this.#untilDone(ROUTES.get, { body, signal, timeoutMs: body.timeoutMs }, answers.getEvent, onProgress)
+  }
+
+  /** As `get`; small content comes with the answer. */
+  async getInline(
+    body: Api.GetRequest,
+    { signal, onProgress }: WaitOptions = {}
+  ): Promise<Api.Got | Api.GotBytes> {
+    const call = { body: { ...body, inline: true }, signal, timeoutMs: body.timeoutMs }
+    return await this.#untilDone(ROUTES.get, call, answers.getInlineEvent, onProgress)
+  }
+
+  /** Publishes encoded bytes. */
+  async put(query: Api.PutQuery, content: Pieces, { signal, onProgress }: WaitOptions = {}): Promise<Api.Put> {
+    return await this.#untilDone(ROUTES.put, { query, content, signal }, answers.putEvent, onProgress)
   }
 
   async release(lease: string): Promise<void> {
@@ -169,18 +185,16 @@ export class Calls {
     }
   }
 
-  async #untilDone<D extends { event: 'done' }>(
+  async #untilDone<D extends { event: 'done' | 'bytes' }>(
     route: Route,
-    body: unknown,
+    { timeoutMs, ...call }: Call & { readonly timeoutMs?: number | undefined },
     read: Read<Api.Progress | D>,
-    signal: AbortSignal | undefined,
-    onProgress: WaitOptions['onProgress'],
-    timeoutMs?: number
+    onProgress: WaitOptions['onProgress']
   ): Promise<D> {
     const silenceMs = timeoutMs === undefined ? undefined : Math.min(3 * HEARTBEAT_MS, timeoutMs + HEARTBEAT_MS)
-    for await (const line of this.transport.lines(route, { body, signal, silenceMs })) {
+    for await (const line of this.transport.lines(route, { ...call, silenceMs })) {
       const event = read(line, 'an event')
-      if (event.event === 'done') return event
+      if (event.event !== 'progress') return event
       onProgress?.(event)
     }
     throw endedEarly()

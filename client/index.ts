@@ -4,20 +4,17 @@ export type {
   Change,
   Dropped,
   Entry,
-  Invite,
   Kind,
   Meta,
   Name,
-  Peer,
   Progress,
   ProviderLine,
   Stat,
-  Status,
-  Transfer,
   Unshared,
   WatchEvent,
   WorkLine
 } from '../proto/api.ts'
+export type { Invite, Peer, Status, Transfer } from '../proto/node-api.ts'
 export { PathmeshError, hasCode, type ErrorCode } from '../proto/errors.ts'
 export type { PathJson } from '../proto/path-json.ts'
 export type { CallOptions, RangeOptions, WaitOptions } from './calls.ts'

@@ -4,20 +4,17 @@ import { resolve } from 'node:path'
 import type {
   Change,
   Dropped,
-  Invite,
   Meta,
   Name,
-  Peer,
   Stat,
-  Status,
   Unshared,
   WatchEvent,
   WorkLine
 } from '../proto/api.ts'
-import { PathmeshError } from '../proto/errors.ts'
+import type { Invite, Peer, Status } from '../proto/node-api.ts'
 import { locate, type LocationOptions, type Locations } from '../proto/locations.ts'
 import { looksLikePath, parsePathJson, refOfFacts, type PathJson } from '../proto/path-json.ts'
-import { checkName, formatRef, parseRef } from '../proto/ref.ts'
+import { formatRef, parseRef, publishedName } from '../proto/ref.ts'
 import { Calls, type CallOptions } from './calls.ts'
 import { Path, type PathHome } from './path.ts'
 import { ofNode, parsePrefix } from './prefix.ts'
@@ -235,18 +232,4 @@ export class Mesh {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-/** The name in `WORK/PATH` or `pathmesh://work/path`, as the daemon takes it. */
-function publishedName(text: string): string {
-  const ref = parseRef(text)
-  if (ref.type === 'content' || ref.node !== undefined || ref.version !== undefined) {
-    throw new PathmeshError(
-      'INVALID_ARGUMENT',
-      `${JSON.stringify(text)} is not a name to publish under: WORK/PATH, without a node or a version (a work with an '@' is written pathmesh://a%40b/path)`
-    )
-  }
-  const name = `${ref.work}/${ref.path}`
-  checkName(name)
-  return name
 }

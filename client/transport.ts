@@ -5,6 +5,8 @@ import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:h
 import { errno, PathmeshError } from '../proto/errors.ts'
 import { API_ANSWER_BYTES_MAX, API_ANSWER_MS, API_CONNECT_MS, HEARTBEAT_MS } from '../proto/limits.ts'
 import { API_HEADER, API_HOST, API_VERSION, type Route } from '../proto/routes.ts'
+import type { Pieces } from './codecs/codec.ts'
+import { feed } from './feed.ts'
 import { parseJson, parseLines } from './ndjson.ts'
 import { checkSocket, nobodyListens } from './socket-check.ts'
 
@@ -17,6 +19,8 @@ export interface Call {
   readonly query?: Readonly<Record<string, string | undefined>>
   /** Sent as JSON. */
   readonly body?: unknown
+  /** Sent as bytes: at once, or as they come. */
+  readonly content?: Pieces | undefined
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
   /** A status that is an answer of its own here, and not thrown. */
@@ -83,21 +87,25 @@ export class Transport {
 
   async #send(route: Route, call: Call, again: boolean): Promise<IncomingMessage> {
     checkSocket(this.socket)
-    const body = call.body === undefined ? undefined : JSON.stringify(call.body)
+    const { content } = call
+    const json = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body))
+    const body = content instanceof Uint8Array ? content : json
     const headers: Record<string, string> = { ...call.headers, host: API_HOST }
-    if (body !== undefined) {
-      headers['content-type'] = 'application/json'
-      headers['content-length'] = String(Buffer.byteLength(body))
-    } else if (route.method === 'post') headers['content-length'] = '0'
+    if (content !== undefined) headers['content-type'] = 'application/octet-stream'
+    else if (json !== undefined) headers['content-type'] = 'application/json'
+    const pieces = content instanceof Uint8Array ? undefined : content
+    if (body !== undefined) headers['content-length'] = String(body.length)
+    else if (route.method === 'post' && pieces === undefined) headers['content-length'] = '0'
     const sent = request({
       socketPath: this.socket,
-      agent: this.#agent,
+      // What is sent as it comes cannot be sent again, and so never goes over a connection that may be closed by now.
+      agent: pieces === undefined ? this.#agent : false,
       method: route.method.toUpperCase(),
       path: route.path + queryText(call.query),
       headers
     })
     try {
-      return await answerTo(sent, body, call)
+      return await answerTo(sent, pieces ?? body, call)
     } catch (error) {
       const dropped = errno(error) === 'ECONNRESET' || errno(error) === 'EPIPE'
       // A kept connection that the daemon closed meanwhile. Every call of this API may be made twice.
@@ -161,7 +169,7 @@ export class Transport {
   }
 }
 
-async function answerTo(sent: ClientRequest, body: string | undefined, call: Call): Promise<IncomingMessage> {
+async function answerTo(sent: ClientRequest, body: Pieces | undefined, call: Call): Promise<IncomingMessage> {
   const { signal, silenceMs = API_ANSWER_MS } = call
   const { promise, resolve, reject } = deferred<IncomingMessage>()
   const giveUp = (ms: number, doing: string) => () =>
@@ -184,7 +192,8 @@ async function answerTo(sent: ClientRequest, body: string | undefined, call: Cal
     if (socket.connecting) socket.once('connect', connected)
     else connected()
   })
-  sent.end(body)
+  if (body === undefined || body instanceof Uint8Array) sent.end(body)
+  else void feed(sent, body)
   try {
     return await promise
   } finally {

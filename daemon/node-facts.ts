@@ -10,7 +10,7 @@ import type { Store } from './store/store.ts'
 import type { Mesh } from './swarm/mesh-file.ts'
 import type { Swarm } from './swarm/swarm.ts'
 import { VERSION } from './version.ts'
-import type { Invite, Peer, Status } from '../proto/api.ts'
+import type { Invite, Peer, Status } from '../proto/node-api.ts'
 import { encodeInvite } from '../proto/invite.ts'
 
 export interface NodeFactsParts {

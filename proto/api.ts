@@ -3,16 +3,22 @@
 // milliseconds since the epoch unless a name says otherwise.
 
 import { z } from '@hono/zod-openapi'
-import { KEPT_VERSIONS_MAX, META_BYTES_MAX, REF_BYTES_MAX } from './limits.ts'
+import { CODEC_ID, MEDIA_TYPE } from './codec.ts'
+import { CODEC_ID_CHARS_MAX, KEPT_VERSIONS_MAX, MEDIA_TYPE_CHARS_MAX, META_BYTES_MAX, REF_BYTES_MAX } from './limits.ts'
 
-const size = z.int().nonnegative()
-const time = z.int().nonnegative()
-const peerId = z.string().min(1).max(128).describe('a libp2p PeerId, as a base36 CID')
-const cid = z.string().min(1).max(128).describe('a CIDv1')
+export const size = z.int().nonnegative()
+export const time = z.int().nonnegative()
+export const peerId = z.string().min(1).max(128).describe('a libp2p PeerId, as a base36 CID')
+export const cid = z.string().min(1).max(128).describe('a CIDv1')
 const refText = z.string().min(1).max(REF_BYTES_MAX).describe('WORK[@NODE]/PATH, pathmesh://… or ipfs://…')
 const version = z.string().min(1).max(128).describe('a sequence number or a root CID')
 const absolutePath = z.string().startsWith('/').max(4096)
 const duration = z.int().positive().max(Number.MAX_SAFE_INTEGER)
+
+const codec = z.string().max(CODEC_ID_CHARS_MAX).regex(CODEC_ID).describe('how the value of a Payload is encoded')
+const mediaType = z.string().max(MEDIA_TYPE_CHARS_MAX).regex(MEDIA_TYPE).describe("of a Payload's bytes")
+/** Null where it is not a Payload. */
+const encoding = { codec: codec.nullable(), mediaType: mediaType.nullable() }
 
 export const Kind = z.enum(['file', 'directory', 'symlink'])
 
@@ -31,54 +37,6 @@ export const Meta = z
   // Any JSON: described by hand, since the schema of all JSON contains itself.
   .openapi({ type: 'object', additionalProperties: {}, description: `at most ${META_BYTES_MAX} bytes of JSON` })
 
-// --- the node ------------------------------------------------------------------------------------------------------
-
-export const Transfer = z.object({
-  root: cid,
-  name: z.string().nullable(),
-  state: z.enum(['resolving', 'structure', 'transferring', 'waiting', 'materialising', 'done', 'failed']),
-  why: z.string().nullable().describe('what it waits for'),
-  bytesDone: size,
-  bytesTotal: size.nullable(),
-  filesDone: size,
-  filesTotal: size.nullable(),
-  bytesPerSecond: size,
-  providers: z.array(z.object({ peerId, bytes: size }))
-})
-
-export const Status = z.object({
-  peerId,
-  name: z.string(),
-  meshId: z.string(),
-  addresses: z.array(z.string()),
-  version: z.string(),
-  uptimeSeconds: z.number().nonnegative(),
-  synced: z.boolean().describe('whether this node has caught up with a peer since it started, or knows of none'),
-  peers: size,
-  names: size,
-  storage: z.object({
-    roots: size,
-    inPlaceBytes: size,
-    storedBytes: size,
-    partialBytes: size,
-    freeBytes: size
-  }),
-  transfers: z.array(Transfer)
-})
-
-export const Invite = z.object({ invite: z.string(), expires: time.nullable() })
-
-export const Peer = z.object({
-  peerId,
-  name: z.string().nullable(),
-  addresses: z.array(z.string()),
-  connected: z.boolean(),
-  lane: z.enum(['stream']).nullable().describe('how bulk bytes travel, once some did'),
-  latencyMs: z.number().nonnegative().nullable(),
-  bytesIn: size,
-  bytesOut: size
-})
-
 // --- names and content ---------------------------------------------------------------------------------------------
 
 const cursor = z.string().min(1).max(64).describe('a place in the stream of changes of this node')
@@ -95,6 +53,7 @@ export const Name = z.object({
   seq,
   origin: peerId,
   modified: time,
+  ...encoding,
   local: z.boolean().describe('whether the bytes are here, whole'),
   conflict: z.literal(true).optional().describe('two versions have this number: its origin runs twice, or was restored')
 })
@@ -243,7 +202,8 @@ export const GetRequest = z.object({
   lease: z.string().max(64).optional().describe('a session: the path stays until it ends; without one, for 7 days'),
   stallMs: duration.optional(),
   timeoutMs: duration.optional(),
-  waitMs: duration.optional().describe('how long to wait for the name, if nobody has published it yet')
+  waitMs: duration.optional().describe('how long to wait for the name, if nobody has published it yet'),
+  inline: z.boolean().optional().describe('a small file comes with the answer, and lies at no path')
 })
 
 export const Progress = z.object({
@@ -270,6 +230,7 @@ export const Progress = z.object({
 export const Got = z.object({
   event: z.literal('done'),
   path: absolutePath,
+  ...encoding,
   kind: Kind,
   cid,
   root: cid,
@@ -293,6 +254,38 @@ export const ShareDone = Shared.extend({
   unchanged: z.boolean()
 })
 
+/** The answer to a request that was `inline`, where the content is small. */
+export const GotBytes = Got.omit({ event: true, path: true, lease: true }).extend({
+  event: z.literal('bytes'),
+  bytes: z.base64()
+})
+
+/** The body is the encoded value. */
+export const PutQuery = z.object({
+  as: z.string().min(1).max(REF_BYTES_MAX).describe('WORK/PATH'),
+  codec: codec.optional().describe('`bytes` by default'),
+  mediaType: mediaType.optional().describe('by default that of the codec, if that is a known one'),
+  meta: z.string().max(META_BYTES_MAX).optional().describe('a JSON object'),
+  keep: z.string().regex(/^[0-9]{1,2}$/).optional().describe('versions to keep, 2 by default')
+})
+
+/** What was put. */
+export const Put = z.object({
+  event: z.literal('done'),
+  url: z.string(),
+  work: z.string(),
+  path: z.string(),
+  cid,
+  codec,
+  mediaType,
+  size,
+  seq,
+  origin: peerId,
+  modified: time,
+  meta: Meta.nullable(),
+  unchanged: z.boolean().describe('the newest version has this value already')
+})
+
 export const ProblemBody = z.object({
   type: z.string(),
   title: z.string(),
@@ -307,7 +300,8 @@ export const ProblemBody = z.object({
 export const Failed = z.object({ event: z.literal('error'), error: ProblemBody })
 
 export const ShareEvent = z.discriminatedUnion('event', [Progress, ShareDone, Failed])
-export const GetEvent = z.discriminatedUnion('event', [Progress, Got, Failed])
+export const PutEvent = z.discriminatedUnion('event', [Progress, Put, Failed])
+export const GetEvent = z.discriminatedUnion('event', [Progress, Got, GotBytes, Failed])
 
 /** What a watched folder does. After `paused` nothing is published or retired until `resumed`. */
 export const FolderEvent = z.discriminatedUnion('event', [
@@ -350,10 +344,6 @@ export const SessionLine = z.object({ session: z.string().optional() })
 export const ReleaseRequest = z.object({ lease: z.string().max(64) })
 export const Done = z.object({ done: z.literal(true) })
 
-export type Status = z.infer<typeof Status>
-export type Transfer = z.infer<typeof Transfer>
-export type Invite = z.infer<typeof Invite>
-export type Peer = z.infer<typeof Peer>
 export type Kind = z.infer<typeof Kind>
 export type Meta = z.infer<typeof Meta>
 export type Seen = z.infer<typeof Seen>
@@ -376,7 +366,10 @@ export type WatchQuery = z.infer<typeof WatchQuery>
 export type WorkRequest = z.infer<typeof WorkRequest>
 export type GetRequest = z.infer<typeof GetRequest>
 export type Progress = z.infer<typeof Progress>
+export type Put = z.infer<typeof Put>
+export type PutQuery = z.infer<typeof PutQuery>
 export type Got = z.infer<typeof Got>
+export type GotBytes = z.infer<typeof GotBytes>
 export type ShareDone = z.infer<typeof ShareDone>
 export type ShareEvent = z.infer<typeof ShareEvent>
 export type GetEvent = z.infer<typeof GetEvent>

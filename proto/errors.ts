@@ -31,6 +31,13 @@ export const ERRORS = {
   AMBIGUOUS_WORK: kind(409, 2, false, 'several nodes publish under this name: say which with WORK@NODE'),
   WORK_IN_USE: kind(409, 1, false, 'the work lives on another node, which is connected: pass takeOver to move it here'),
   IN_USE: kind(409, 1, true, 'a program holds a lease on these bytes, or another daemon holds this folder'),
+  NOT_FETCHED: kind(409, 1, false, "a Payload's value was asked for before its bytes were here: await get() or fetch() first"),
+  CODEC_NOT_FOUND: kind(
+    415,
+    1,
+    false,
+    'no codec encodes this value, or decodes this Payload: install or register one; its bytes can be had all the same'
+  ),
   CORRUPT: kind(502, 1, true, 'bytes do not match their hash, or a structure breaks the rules of its format'),
   UNSAFE_NAME: kind(422, 1, false, 'a file name or symbolic link that cannot be shared or written safely'),
   NO_SPACE: kind(507, 1, true, 'the disk is full: make room and run the same call again, it resumes'),

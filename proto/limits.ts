@@ -2,6 +2,7 @@
 
 const KiB = 1024
 const MiB = 1024 * KiB
+const GiB = 1024 * MiB
 const TiB = 1024 * 1024 * MiB
 
 // --- content -------------------------------------------------------------------------------------------------------
@@ -70,6 +71,22 @@ export const NUMBER_STEP_MAX = 2 ** 40
 export const ORIGIN_NAMES_MAX = 2_000_000
 /** Proofs of two records with one number, for each origin. */
 export const CONFLICTS_MAX = 16
+
+// --- payloads ------------------------------------------------------------------------------------------------------
+
+/** Characters of a codec's id, and of a media type (RFC 6838: two names of at most 127 characters; a parameter is added). */
+export const CODEC_ID_CHARS_MAX = 64
+export const MEDIA_TYPE_CHARS_MAX = 255
+/** Payloads of up to so many bytes lie in the index and travel with the answer; a file would cost more than they do. */
+export const SMALL_PAYLOAD_BYTES = 64 * KiB
+/** Between two pieces of a Payload that a program sends: what feeds it may compute for long. */
+export const PUT_STALL_MS = 3_600_000
+/** Bytes of one piece of memory: more is read in parts. `buffer.constants.MAX_LENGTH` of Node 20. */
+export const PAYLOAD_MEMORY_BYTES_MAX = 4 * GiB
+/** Arrays and maps inside each other in a value: a parser's stack holds some thousand. */
+export const VALUE_DEPTH_MAX = 256
+/** Bytes of a safetensors header: what its reference implementation allows. */
+export const TENSORS_HEADER_BYTES_MAX = 100_000_000
 
 // --- reconciliation ------------------------------------------------------------------------------------------------
 
@@ -266,6 +283,8 @@ export const API_ANSWER_MS = 2 * STALL_MS
 export const API_LINE_BYTES_MAX = MiB
 /** Bytes of a JSON answer: a status with every transfer. */
 export const API_ANSWER_BYTES_MAX = 16 * MiB
+/** Bytes of a request's line and headers: a name and `meta` in a query, percent-encoded. */
+export const API_HEADERS_BYTES_MAX = 64 * KiB
 /** From a connection of the local API to the end of its headers. */
 export const API_HEADERS_MS = 10_000
 /** Requests of all clients answered at the same time. */

@@ -108,6 +108,19 @@ export function checkName(name: string): void {
   if (name.normalize('NFC') !== name) throw refusal(name, 'a name must be in Unicode normal form C')
 }
 
+/** The name, `work/path`, in `WORK/PATH` or `pathmesh://work/path`. INVALID_ARGUMENT for what nobody can publish under. */
+export function publishedName(text: string): string {
+  const ref = parseRef(text)
+  if (ref.type === 'content' || ref.node !== undefined || ref.version !== undefined)
+    throw refusal(
+      text,
+      "a name to publish under is WORK/PATH, without a node or a version (a work with an '@' is written pathmesh://a%40b/path)"
+    )
+  const name = `${ref.work}/${ref.path}`
+  checkName(name)
+  return name
+}
+
 /** Refuses what is no name of a work. */
 export function checkWork(work: string): void {
   checkWorkIn(work, work)

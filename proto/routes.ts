@@ -20,6 +20,7 @@ export const ROUTES = {
   peers: { method: 'get', path: '/v1/peers' },
   session: { method: 'get', path: '/v1/session' },
   release: { method: 'post', path: '/v1/release' },
+  put: { method: 'post', path: '/v1/put' },
   share: { method: 'post', path: '/v1/share' },
   get: { method: 'post', path: '/v1/get' },
   shareWatch: { method: 'post', path: '/v1/share/watch' },

@@ -1,7 +1,7 @@
 // `pathmesh peers`: the other nodes of the mesh.
 
 import type { Command } from 'commander'
-import type { Peer } from '../../proto/api.ts'
+import type { Peer } from '../../proto/node-api.ts'
 import { addCommand, type Enter } from './context.ts'
 import { table } from './table.ts'
 import { formatBytes } from './units.ts'

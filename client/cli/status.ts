@@ -1,7 +1,7 @@
 // `pathmesh status`: what the local node is and does.
 
 import type { Command } from 'commander'
-import type { Status } from '../../proto/api.ts'
+import type { Status } from '../../proto/node-api.ts'
 import { addCommand, type Enter } from './context.ts'
 import { factList } from './table.ts'
 import { formatBytes, formatSeconds } from './units.ts'

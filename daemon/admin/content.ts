@@ -7,7 +7,11 @@ import {
   GetEvent,
   GetRequest,
   type Got,
+  type GotBytes,
   type Progress,
+  type Put,
+  PutEvent,
+  PutQuery,
   RefQuery,
   RefRequest,
   type ShareDone,
@@ -54,9 +58,23 @@ export function contentRoutes(app: App, { sharing }: AdminParts): void {
     async c => {
       const request = await jsonBody(c, GetRequest)
       return sendLines(c.env.outgoing, gone =>
-        withProgress<Progress, Got>(gone, (signal, onProgress) =>
+        withProgress<Progress, Got | GotBytes>(gone, (signal, onProgress) =>
           inTime(request, signal, until => sharing.get(request, until, onProgress))
         )
+      )
+    }
+  )
+
+  streaming(
+    app,
+    ROUTES.put,
+    { request: { query: PutQuery, body: encoded }, responses: lines(PutEvent, 'progress, then what was put') },
+    async c => {
+      const query = parsed(PutQuery, c.req.query())
+      const length = Number(c.req.header('content-length') ?? NaN)
+      const sent = { bytes: c.env.incoming, size: Number.isSafeInteger(length) ? length : undefined }
+      return sendLines(c.env.outgoing, gone =>
+        withProgress<Progress, Put>(gone, (signal, onProgress) => sharing.put(query, sent, signal, onProgress))
       )
     }
   )
@@ -104,6 +122,12 @@ export function contentRoutes(app: App, { sharing }: AdminParts): void {
     async c => c.json(await sharing.drop(c.req.valid('json'), clientSignal(c.env.outgoing)), 200)
   )
 }
+
+/** A body that is read as it comes. */
+const encoded = {
+  required: true,
+  content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } }
+} as const
 
 /** Ends with TIMEOUT when the caller set a total. */
 async function inTime<T>(

@@ -4,7 +4,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { PathmeshError } from '../../proto/errors.ts'
 import { API_BODY_BYTES_MAX } from '../../proto/limits.ts'
-import { API_HEADER, API_HOST, API_VERSION } from '../../proto/routes.ts'
+import { API_HEADER, API_HOST, API_VERSION, ROUTES } from '../../proto/routes.ts'
 
 const HOSTS = new Set([API_HOST, 'localhost'])
 const BROWSER_HEADERS = [
@@ -31,8 +31,9 @@ export const guard: MiddlewareHandler = async (c, next) => {
   await next()
 }
 
-/** A body says how long it is before it is read, and is short: what a client sends is JSON about files, never the files. */
+/** A body says how long it is before it is read, and is short: JSON about files. Only a Payload is sent as bytes, as they come. */
 export const limitBody: MiddlewareHandler = async (c, next) => {
+  if (c.req.path === ROUTES.put.path) return next()
   if (c.req.header('transfer-encoding') !== undefined) {
     throw new PathmeshError('INVALID_ARGUMENT', 'a body of unknown length is refused: send Content-Length')
   }

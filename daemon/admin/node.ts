@@ -1,7 +1,8 @@
 // Routes about this node: what it is, whom it knows, who may join, and its end.
 
 import { createRoute } from '@hono/zod-openapi'
-import { Done, Invite, Peer, ReleaseRequest, SessionLine, Status } from '../../proto/api.ts'
+import { Done, ReleaseRequest, SessionLine } from '../../proto/api.ts'
+import { Invite, Peer, Status } from '../../proto/node-api.ts'
 import { ROUTES } from '../../proto/routes.ts'
 import type { App } from './app.ts'
 import { body, json, lines, streaming } from './describe.ts'

@@ -1,7 +1,7 @@
 // What the routes need of the daemon.
 
 import type { Sharing } from '../sharing/sharing.ts'
-import type { Invite, Peer, Status } from '../../proto/api.ts'
+import type { Invite, Peer, Status } from '../../proto/node-api.ts'
 
 export interface NodeFacts {
   status(): Promise<Status>

@@ -7,7 +7,7 @@ import { createServer, type Server } from 'node:http'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { API_CONNECT_MS, API_HEADERS_MS, STOP_MS } from '../../proto/limits.ts'
+import { API_CONNECT_MS, API_HEADERS_BYTES_MAX, API_HEADERS_MS, STOP_MS } from '../../proto/limits.ts'
 import type { App } from './app.ts'
 
 export class AdminSocket {
@@ -23,7 +23,12 @@ export class AdminSocket {
   static async listen(path: string, app: App): Promise<AdminSocket> {
     await prepareFolder(dirname(path))
     await removeStale(path)
-    const server = createAdaptorServer({ fetch: app.fetch, createServer, overrideGlobalObjects: false })
+    const server = createAdaptorServer({
+      fetch: app.fetch,
+      createServer,
+      serverOptions: { maxHeaderSize: API_HEADERS_BYTES_MAX },
+      overrideGlobalObjects: false
+    })
     if (!('requestTimeout' in server)) throw new PathmeshError('INTERNAL', 'the local API is not served by HTTP/1')
     // A long share or get is one request; only the way to its first byte is timed.
     server.requestTimeout = 0

@@ -3,6 +3,7 @@
 
 import type { CID } from 'multiformats/cid'
 import type { Meta } from '../../proto/api.ts'
+import type { Encoding } from '../../proto/codec.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { KEPT_VERSIONS, NUMBER_STEP_MAX } from '../../proto/limits.ts'
 import { OwnLosses } from './own-losses.ts'
@@ -40,6 +41,7 @@ export interface NewVersion {
   readonly size: number
   readonly meta: Meta | null
   readonly of?: Source | null
+  readonly encoding?: Encoding | null
   /** Versions of this name that are kept, the newest included. */
   readonly keep?: number
   /** The root that it lies in, if that is another: kept for as long. */
@@ -94,14 +96,14 @@ export class OwnRecords<Write> {
   publish<T>(version: NewVersion, commit: (published: Published<Write>) => Promise<T>): Promise<T> {
     const { records, signer } = this.#parts
     return this.#inTurn(async () => {
-      const { name, root, kind, size, meta, of = null, keep = KEPT_VERSIONS, within } = version
+      const { name, root, kind, size, meta, of = null, encoding = null, keep = KEPT_VERSIONS, within } = version
       const before = (await records.get(name, signer.peerId))?.record
       if (before?.type === 'version' && saysTheSame(before, version))
         return commit({ record: before, unchanged: true, retired: [], released: [], writes: [] })
       const inside = await this.#conflicts(name, kind)
       const said = await this.#say([
         ...inside.map(retired => ({ type: 'retirement' as const, name: retired.name })),
-        { type: 'version', name, root, kind, size, meta, of }
+        { type: 'version', name, root, kind, size, meta, of, encoding }
       ])
       const record = said.at(-1)?.record
       if (record?.type !== 'version') throw new TypeError(`${name} did not become a version`)
@@ -266,10 +268,12 @@ export class OwnRecords<Write> {
   }
 }
 
-function saysTheSame(before: VersionRecord, { root, kind, meta, of = null }: NewVersion): boolean {
+function saysTheSame(before: VersionRecord, { root, kind, meta, of = null, encoding = null }: NewVersion): boolean {
   return (
     before.root.equals(root) &&
     before.kind === kind &&
+    before.encoding?.codec === encoding?.codec &&
+    before.encoding?.mediaType === encoding?.mediaType &&
     JSON.stringify(before.meta) === JSON.stringify(meta) &&
     isSameSource(before.of, of)
   )

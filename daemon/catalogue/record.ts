@@ -6,6 +6,7 @@ import { BLAKE3, digest } from '../content/multihash.ts'
 import { checkCid } from '../content/verify.ts'
 import { bytesOf } from '../frames.ts'
 import { Meta } from '../../proto/api.ts'
+import { checkEncoding, type Encoding } from '../../proto/codec.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import {
   ContentKind,
@@ -65,6 +66,8 @@ export interface VersionRecord extends RecordBase {
   readonly meta: Meta | null
   /** Of an alias. */
   readonly of: Source | null
+  /** Of a Payload. */
+  readonly encoding: Encoding | null
 }
 
 export interface RetirementRecord extends RecordBase {
@@ -163,7 +166,7 @@ function encodable(record: CatalogueRecord, mesh: Uint8Array): Record {
     const { called, software, addresses } = record
     return { ...base, node: { name: called, version: software, addresses: [...addresses] } }
   }
-  const { root, kind, size, meta, of } = record
+  const { root, kind, size, meta, of, encoding } = record
   return {
     ...base,
     version: {
@@ -171,7 +174,8 @@ function encodable(record: CatalogueRecord, mesh: Uint8Array): Record {
       kind: kind === 'file' ? ContentKind.FILE : ContentKind.DIRECTORY,
       size,
       meta: meta === null ? '' : JSON.stringify(meta),
-      ...(of === null ? {} : { of: { ...of, root: bytesOf(of.root.bytes) } })
+      ...(of === null ? {} : { of: { ...of, root: bytesOf(of.root.bytes) } }),
+      ...(encoding === null ? {} : { encoding: { ...encoding } })
     }
   }
 }
@@ -214,7 +218,8 @@ function checkedVersion({
   kind,
   size,
   meta,
-  of
+  of,
+  encoding
 }: Version): Omit<VersionRecord, keyof RecordBase | 'type'> {
   const root = decode(() => CID.decode(bytes))
   decode(() => checkCid(root))
@@ -224,8 +229,15 @@ function checkedVersion({
     kind: kind === ContentKind.FILE ? 'file' : 'directory',
     size,
     meta: metaOf(meta),
-    of: of === undefined ? null : checkedSource(of)
+    of: of === undefined ? null : checkedSource(of),
+    encoding: encoding === undefined ? null : checkedEncoding(encoding, kind)
   }
+}
+
+function checkedEncoding({ codec, mediaType }: Encoding, kind: ContentKind): Encoding {
+  if (kind !== ContentKind.FILE) throw refused('a directory is no Payload')
+  decode(() => checkEncoding({ codec, mediaType }))
+  return { codec, mediaType }
 }
 
 function checkedSource({ name, origin, seq, root: bytes, path }: SourceMessage): Source {

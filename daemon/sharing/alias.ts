@@ -7,7 +7,7 @@ import type { Write } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 import type { AliasRequest, Shared } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
-import { checkName, parseRef } from '../../proto/ref.ts'
+import { publishedName } from '../../proto/ref.ts'
 import { urlOf } from './names.ts'
 import type { Retention } from './keep-retention.ts'
 import type { Resolved } from './resolve.ts'
@@ -28,7 +28,7 @@ export async function aliasVersion(
 ): Promise<Omit<Shared, 'copies'>> {
   const { store, catalogue, retention } = parts
   const { entry, record, root, sub, beyond } = resolved
-  const name = ownName(request.name)
+  const name = publishedName(request.name)
   const { kind, cid } = entry
   if (kind === 'symlink')
     throw new PathmeshError('INVALID_ARGUMENT', `${request.ref} is a symbolic link: name what it points to`)
@@ -37,7 +37,8 @@ export async function aliasVersion(
   const { name: source, origin, seq } = record?.of ?? record ?? { name: '', origin: '', seq: 0 }
   const of = { name: source, origin, seq, root, path: sub }
   const meta = request.meta ?? record?.meta ?? null
-  const version = { name, root: cid, kind, size, meta, of, keep: 1, within: root }
+  const encoding = beyond === '' ? (record?.encoding ?? null) : null
+  const version = { name, root: cid, kind, size, meta, of, encoding, keep: 1, within: root }
   const { record: alias } = await catalogue.own.publish(version, published =>
     retention.exclusive(async () => {
       const writes = [...published.writes, ...retention.release(published.released)]
@@ -53,17 +54,8 @@ export async function aliasVersion(
     size,
     seq: alias.seq,
     origin: alias.origin,
-    kept: store.holdings.of(root).some(holding => holding.class !== 'in-place')
+    kept: (await store.holdingsOf(root)).some(holding => holding.class !== 'in-place')
   }
-}
-
-function ownName(text: string): string {
-  const ref = parseRef(text)
-  if (ref.type === 'content' || ref.node !== undefined || ref.version !== undefined)
-    throw new PathmeshError('INVALID_ARGUMENT', `${text} is no name to publish: WORK/PATH, of this node`)
-  const name = `${ref.work}/${ref.path}`
-  checkName(name)
-  return name
 }
 
 /** Logical bytes; of a directory inside another nobody has said them. */

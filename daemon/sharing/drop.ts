@@ -22,7 +22,7 @@ export async function dropCopy(
   const { cid } = entry
   if (transfers.isRunning(cid.toString()))
     throw new PathmeshError('IN_USE', `${text} is being fetched: cancel that first`)
-  for (const holding of store.holdings.of(cid)) {
+  for (const holding of await store.holdingsOf(cid)) {
     if (holding.class === 'in-place') continue
     await store.remove(holding)
     return { roots: 1, files: holding.entries, bytes: holding.size }

@@ -12,9 +12,11 @@ import type { Holding } from '../store/holding-table.ts'
 import { named } from '../store/named.ts'
 import type { Store } from '../store/store.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
-import type { GetRequest, Got, Progress } from '../../proto/api.ts'
+import type { GetRequest, Got, GotBytes, Progress } from '../../proto/api.ts'
 import { checkLocal } from './check-local.ts'
 import type { Deliveries } from './deliver.ts'
+import { type InlineFiles, smallFile } from './inline.ts'
+import { encodingOf } from './names.ts'
 import { assertSeen } from './seen.ts'
 import type { Resolved, Settled } from './resolve.ts'
 import { StoreDestination } from './store-destination.ts'
@@ -26,6 +28,7 @@ export interface FetchParts extends GoneParts {
   readonly transfers: Pick<Transfers<Holding>, 'fetch'>
   readonly deliveries: Pick<Deliveries, 'admit' | 'deliver'>
   readonly clock: Clock
+  readonly inlineFiles: Pick<InlineFiles, 'file'>
   /** Settles the version; moves no content. */
   settle(request: GetRequest, signal: AbortSignal): Promise<Settled>
   /** What lies at the path of a reference. */
@@ -36,6 +39,9 @@ export interface FetchParts extends GoneParts {
 const VERSIONS_TRIED_MAX = 5
 
 export type OnProgress = (progress: Progress) => void
+
+/** An answer, before it is told how long it took. */
+type Answer = Omit<Got, 'seconds'> | Omit<GotBytes, 'seconds'>
 
 /** What is here: a file or directory with exactly the bytes of `root`, in something that is held. */
 interface Local {
@@ -49,7 +55,7 @@ export async function getContent(
   parts: FetchParts,
   signal: AbortSignal,
   onProgress: OnProgress
-): Promise<Got> {
+): Promise<Got | GotBytes> {
   const started = parts.clock.monotonic()
   const request = asked.to === undefined ? asked : { ...asked, to: resolvePath(asked.to) }
   if (request.to !== undefined) {
@@ -79,7 +85,7 @@ async function getVersion(
   parts: FetchParts,
   signal: AbortSignal,
   onProgress: OnProgress
-): Promise<Omit<Got, 'seconds'>> {
+): Promise<Answer> {
   const { store } = parts
   const isHere = settled.newest === null || (await store.findHolding(settled.root)) !== undefined
   const gone = isHere ? undefined : await versionGone(settled, settled.newest, parts, signal)
@@ -89,6 +95,12 @@ async function getVersion(
   const session = store.leases.openSession()
   try {
     for (const root of [resolved.entry.cid, resolved.root]) store.leases.take(root, session)
+    const small = request.inline === true ? await smallFile(resolved, request.providers ?? [], parts, signal) : undefined
+    if (small !== undefined) {
+      const { bytes, from } = small
+      const providers = from === null ? [] : [{ peerId: from, bytes: bytes.length }]
+      return { ...factsOf(resolved, bytes.length, providers), event: 'bytes', bytes: Buffer.from(bytes).toString('base64') }
+    }
     return await getResolved(resolved, request, parts, signal, onProgress)
   } finally {
     store.leases.closeSession(session)
@@ -102,7 +114,7 @@ async function getResolved(
   signal: AbortSignal,
   onProgress: OnProgress
 ): Promise<Omit<Got, 'seconds'>> {
-  const { entry, record } = resolved
+  const { entry } = resolved
   if (entry.kind === 'symlink')
     throw new PathmeshError(
       'INVALID_ARGUMENT',
@@ -124,21 +136,33 @@ async function getResolved(
     const options = { overwrite: request.overwrite ?? false, cwd: request.cwd, signal, onBytes: copied }
     await parts.deliveries.deliver(delivery, to, options)
   }
-  const basename = basenameOf(nameOf(resolved) ?? resolved.sub)
   return {
+    ...factsOf(resolved, size, status?.providers ?? []),
     event: 'done',
-    path: to ?? (await named(found.holding, found.path, basename)),
+    path: to ?? (await named(found.holding, found.path, basenameIn(resolved))),
+    bytesFetched: status?.bytesFetched ?? 0,
+    lease: to === undefined ? await lease(found.holding, request.lease, parts.store) : null
+  }
+}
+
+/** What every answer tells. */
+function factsOf(
+  { entry, record, root, beyond }: Resolved,
+  size: number,
+  providers: SessionStatus['providers']
+): Omit<GotBytes, 'event' | 'bytes' | 'seconds'> {
+  return {
     kind: entry.kind,
     cid: entry.cid.toString(),
-    root: (record?.root ?? resolved.root).toString(),
+    root: (record?.root ?? root).toString(),
     seq: record?.seq ?? null,
     origin: record?.origin ?? null,
     meta: record?.meta ?? null,
     ...(record === null ? {} : { modified: record.time }),
+    ...encodingOf(beyond === '' ? record : null),
     size,
-    bytesFetched: status?.bytesFetched ?? 0,
-    lease: to === undefined ? await lease(found.holding, request.lease, parts.store) : null,
-    providers: [...(status?.providers ?? [])]
+    bytesFetched: providers.reduce((sum, { bytes }) => sum + bytes, 0),
+    providers: [...providers]
   }
 }
 
@@ -189,16 +213,23 @@ function nameOf({ record, beyond }: Resolved): string | null {
   return beyond === '' ? record.name : `${record.name}/${beyond}`
 }
 
+function basenameIn(resolved: Resolved): string {
+  return basenameOf(nameOf(resolved) ?? resolved.sub)
+}
+
 async function fetchIt(
   resolved: Resolved,
   request: GetRequest,
-  { self, store, transfers }: FetchParts,
+  { self, store, transfers, inlineFiles }: FetchParts,
   signal: AbortSignal,
   onStatus: (status: SessionStatus) => void
 ): Promise<Local & { size: number }> {
   const { entry, root, hints } = resolved
   const name = nameOf(resolved)
-  const destination = new StoreDestination(store, entry.cid, basenameOf(name ?? resolved.sub))
+  const basename = basenameIn(resolved)
+  const inline = await inlineFiles.file(entry.cid, basename)
+  if (inline !== undefined) return { holding: inline, path: inline.path, size: inline.size }
+  const destination = new StoreDestination(store, entry.cid, basename)
   const { held } = await transfers.fetch(
     {
       root: entry.cid,

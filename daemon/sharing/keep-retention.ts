@@ -108,7 +108,7 @@ export class Retention {
   async #remove(root: CID): Promise<boolean> {
     const { store, namesOf } = this.#parts
     if ((await namesOf(root)).length > 0) return true
-    const holdings = store.holdings.of(root).filter(({ class: kind }) => kind !== 'managed')
+    const holdings = (await store.holdingsOf(root)).filter(({ class: kind }) => kind !== 'managed')
     for (const holding of holdings) {
       if (await store.isWanted(holding)) return false
       try {

@@ -160,7 +160,7 @@ async function heldUnchanged(
 
 /** A holding that does not change with its source. */
 function heldOf(root: CID, store: Store): Promise<Holding | undefined> {
-  return store.findHolding(root, ({ class: kind }) => kind !== 'in-place')
+  return store.findHolding(root, ({ class: kind }) => kind !== 'in-place' && kind !== 'inline')
 }
 
 async function* knownWrites(

@@ -6,10 +6,11 @@ import type { Write } from '../store/database.ts'
 import type { Store } from '../store/store.ts'
 import type { Change, Name, NamesQuery, WatchEvent, WatchQuery } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
+import { SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
 import { formatRef } from '../../proto/ref.ts'
 
 export interface NamesParts {
-  readonly store: Pick<Store, 'holdings'>
+  readonly store: Pick<Store, 'holdings' | 'inline'>
   readonly catalogue: Catalogue<Write>
 }
 
@@ -91,8 +92,14 @@ export function aliasOf(record: VersionRecord | null): string | null {
   return versionUrl({ name: path === '' ? name : `${name}/${path}`, origin, seq })
 }
 
+/** How the value of a Payload is encoded; nulls for what is none. */
+export function encodingOf(record: VersionRecord | null): { codec: string | null; mediaType: string | null } {
+  return { codec: record?.encoding?.codec ?? null, mediaType: record?.encoding?.mediaType ?? null }
+}
+
 async function nameOf(record: VersionRecord, url: string, { store, catalogue }: NamesParts): Promise<Name> {
   const { name, kind, root, size, seq, origin, time, of } = record
+  const roots = [root, ...(of === null ? [] : [of.root])]
   return {
     url,
     work: workOf(name),
@@ -103,7 +110,11 @@ async function nameOf(record: VersionRecord, url: string, { store, catalogue }: 
     seq,
     origin,
     modified: time,
-    local: [root, ...(of === null ? [] : [of.root])].some(cid => store.holdings.of(cid).length > 0),
+    ...encodingOf(record),
+    local:
+      roots.some(cid => store.holdings.of(cid).length > 0) ||
+      // Only small content can lie in the index.
+      (size <= SMALL_PAYLOAD_BYTES && (await store.inline.get(root)) !== undefined),
     ...((await catalogue.isContested(record)) ? { conflict: true } : {})
   }
 }

@@ -8,6 +8,7 @@ import type { Hasher } from '../content/hasher.ts'
 import type { Write } from '../store/database.ts'
 import type { Holding } from '../store/holding-table.ts'
 import type { Store } from '../store/store.ts'
+import type { Encoding } from '../../proto/codec.ts'
 import type { Meta, ShareDone, ShareRequest, Unshared } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { KEPT_VERSIONS } from '../../proto/limits.ts'
@@ -49,6 +50,7 @@ export interface OwnVersion {
   readonly kind: 'file' | 'directory'
   readonly size: number
   readonly meta: Meta | null
+  readonly encoding?: Encoding
   /** Versions of the name that keep their roots, the newest included. */
   readonly keep: number
 }
@@ -70,7 +72,15 @@ export interface OwnParts {
   readonly retention: Retention
 }
 
-type Built = KeptVersion & { readonly isKept: boolean }
+/** What is to be published, and whether it is kept. */
+export type Built = KeptVersion & { readonly isKept: boolean }
+
+/** What the caller says of a version. */
+export interface Saying {
+  readonly meta?: Meta | undefined
+  readonly keep?: number | undefined
+  readonly encoding?: Encoding | undefined
+}
 
 /**
  * Shares a local file or directory: as a version that is kept, in a work's folder and where keeping costs nothing; else where
@@ -125,10 +135,10 @@ async function isInWork(path: string, data: string): Promise<boolean> {
   return path.startsWith(`${works}/`) && path.slice(works.length + 1).includes('/')
 }
 
-/** Undefined where what was held is held no more. */
-async function publish(
+/** Records a version with the holding behind it, in one batch. Undefined where what was held is held no more. */
+export async function publish(
   name: string,
-  { meta, keep }: ShareRequest,
+  { meta, keep, encoding }: Saying,
   { holding, made, isKept }: Built,
   parts: OwnParts,
   signal: AbortSignal
@@ -140,8 +150,10 @@ async function publish(
     kind: holding.kind,
     size: holding.size,
     meta: meta ?? null,
+    ...(encoding === undefined ? {} : { encoding }),
     keep: Math.max(1, keep ?? KEPT_VERSIONS)
   }
+  const isInline = holding.class === 'inline'
   const vanished = new PathmeshError('IN_USE', `${name} was removed from what is kept while it was published`)
   try {
     signal.throwIfAborted()
@@ -149,17 +161,17 @@ async function publish(
       retention.exclusive(async () => {
         const isNew = made !== undefined || !isKept
         if (!isNew && !isHeld(holding, store)) throw vanished
-        const replaced = await outdated(holding, name, parts)
+        const replaced = isInline ? [] : await outdated(holding, name, parts)
         const writes = [
           ...published.writes,
-          ...(isNew ? [store.holdings.put(holding)] : []),
+          ...(isNew && !isInline ? [store.holdings.put(holding)] : []),
           ...(made?.writes ?? []),
           ...retention.release(published.released),
           ...replaced.map(other => store.holdings.delete(other))
         ]
         if (writes.length > 0) await store.database.commit(writes)
         for (const other of replaced) store.holdings.forget(other)
-        if (isNew) store.holdings.remember(holding)
+        if (isNew && !isInline) store.holdings.remember(holding)
         return published
       })
     )
@@ -191,7 +203,7 @@ async function describe(
     origin: record.origin,
     modified: record.time,
     meta: record.meta,
-    kept: store.holdings.of(holding.root).some(({ class: kind }) => kind !== 'in-place'),
+    kept: (await store.holdingsOf(holding.root)).some(({ class: kind }) => kind !== 'in-place'),
     unchanged
   }
 }

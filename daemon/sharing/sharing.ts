@@ -21,9 +21,12 @@ import type {
   FolderEvent,
   GetRequest,
   Got,
+  GotBytes,
   Name,
   NamesQuery,
   ProviderLine,
+  Put,
+  PutQuery,
   ShareDone,
   Shared,
   ShareRequest,
@@ -43,10 +46,12 @@ import { aliasVersion } from './alias.ts'
 import type { Deliveries } from './deliver.ts'
 import { dropCopy } from './drop.ts'
 import { getContent, type OnProgress } from './fetch.ts'
+import { InlineFiles } from './inline.ts'
 import { holdersOf, providersOf } from './holders.ts'
 import type { Retention } from './keep-retention.ts'
-import { aliasOf, historyOf, listNames, watchNames } from './names.ts'
+import { aliasOf, encodingOf, historyOf, listNames, watchNames } from './names.ts'
 import { share, unshare } from './own.ts'
+import { putPayload, type Sent } from './put.ts'
 import { entriesOf, rangeOf } from './read.ts'
 import { find, namesMeant, type Resolved, type ResolveParts, type Settled, settle, type TreeReader } from './resolve.ts'
 import { untilPublished } from './wait.ts'
@@ -84,9 +89,11 @@ export interface Content {
 
 export class Sharing {
   readonly #parts: SharingParts
+  readonly #inlineFiles: InlineFiles
 
   constructor(parts: SharingParts) {
     this.#parts = parts
+    this.#inlineFiles = new InlineFiles(parts.store)
   }
 
   // --- own names ---------------------------------------------------------------------------------------------------
@@ -96,6 +103,13 @@ export class Sharing {
     const published = await share(request, this.#parts, signal, onProgress)
     await this.#parts.catalogue.announced()
     return { ...published, copies: (await this.#copies(parseCid(published.cid), signal)).length }
+  }
+
+  /** Publishes a Payload: an encoded value. When it resolves, it is durable, and connected nodes know it. */
+  async put(query: PutQuery, sent: Sent, signal: AbortSignal, onProgress: OnProgress): Promise<Put> {
+    const put = await putPayload(query, sent, this.#parts, signal, onProgress)
+    await this.#parts.catalogue.announced()
+    return put
   }
 
   /** Publishes what changes as it settles, until the signal is aborted. */
@@ -176,6 +190,7 @@ export class Sharing {
       origin: record?.origin ?? null,
       aliasOf: aliasOf(record),
       modified: record?.time ?? 0,
+      ...encodingOf(beyond === '' ? record : null),
       local: await this.#isHere(root, entry.cid),
       root: (record?.root ?? root).toString(),
       sub: beyond,
@@ -209,15 +224,16 @@ export class Sharing {
 
   // --- anybody's content -------------------------------------------------------------------------------------------
 
-  get(request: GetRequest, signal: AbortSignal, onProgress: OnProgress): Promise<Got> {
+  get(request: GetRequest, signal: AbortSignal, onProgress: OnProgress): Promise<Got | GotBytes> {
     const parts = {
       ...this.#parts,
+      inlineFiles: this.#inlineFiles,
       settle: (asked: GetRequest, until: AbortSignal) => settle(asked.ref, asked.version, this.#naming(), until),
       find: (settled: Settled, asked: GetRequest, until: AbortSignal) =>
         find(settled, this.#reader(settled, asked, until), until),
       ...this.#asking()
     }
-    const run = (): Promise<Got> => getContent(request, parts, signal, onProgress)
+    const run = (): Promise<Got | GotBytes> => getContent(request, parts, signal, onProgress)
     return request.waitMs === undefined
       ? run()
       : untilPublished(request.ref, request.waitMs, run, this.#parts, signal, onProgress)

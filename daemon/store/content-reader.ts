@@ -15,6 +15,7 @@ import type { Database } from './database.ts'
 import type { FilePool } from './file-pool.ts'
 import { toFingerprint } from './file-pool.ts'
 import type { FileFacts, FileTable, Place } from './file-table.ts'
+import type { InlineTable } from './inline-table.ts'
 import { looksUnchanged, openToRead, readFully } from './read-file.ts'
 
 /** A range of leaf indexes: `from` up to, but not including, `to`. */
@@ -42,6 +43,7 @@ interface WantedBlock {
 export interface ReaderComponents {
   readonly database: Database
   readonly branches: BranchTable
+  readonly inline: InlineTable
   readonly files: FileTable
   readonly pool: FilePool
   /** Whether a file at this path may be handed out. */
@@ -65,6 +67,8 @@ export class ContentReader {
       const branch = await this.#parts.branches.get(cid)
       if (branch !== undefined) return branch
     }
+    const inline = await this.#parts.inline.get(cid)
+    if (inline !== undefined) return inline
     for await (const place of this.#places(cid)) {
       const block = await this.#blockAt(cid, place)
       if (block !== undefined) return block

@@ -13,8 +13,9 @@ export interface Holding {
   readonly size: number
   /** Files, directories and links, the root included. */
   readonly entries: number
-  readonly class: FileClass
-  /** The file or directory itself. */
+  /** `inline`: it lies in the index itself, at no path, and has no row here. */
+  readonly class: FileClass | 'inline'
+  /** The file or directory itself; '' of an inline one. */
   readonly path: string
   /** Of a kept one: what it is a version of. */
   readonly source?: string

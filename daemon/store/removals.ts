@@ -13,6 +13,7 @@ import type { Database, Write } from './database.ts'
 import type { Disposal } from './disposal.ts'
 import type { FileTable } from './file-table.ts'
 import type { Holding, HoldingTable } from './holding-table.ts'
+import type { InlineTable } from './inline-table.ts'
 import type { Leases } from './leases.ts'
 import { digestsOf } from './materialise.ts'
 import type { SourceTable } from './source-table.ts'
@@ -25,6 +26,7 @@ export interface RemovalsComponents {
   readonly files: FileTable
   readonly sources: SourceTable
   readonly holdings: HoldingTable
+  readonly inline: InlineTable
   readonly leases: Leases
   readonly disposal: Disposal
   readonly log: Log
@@ -48,9 +50,10 @@ export class Removals {
 
   /** See `Store.remove`. */
   async remove(holding: Holding): Promise<void> {
-    const { database, holdings, leases, files, disposal } = this.#parts
+    const { database, holdings, inline, leases, files, disposal } = this.#parts
     if (leases.isRead(holding.root))
       throw new PathmeshError('IN_USE', `a program reads ${holding.path}: it is kept until that releases it`)
+    if (holding.class === 'inline') return database.commit([inline.delete(holding.root)])
     const writes = [holdings.delete(holding)]
     if (holding.class === 'in-place') {
       await database.commit(writes)

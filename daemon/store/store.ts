@@ -22,6 +22,7 @@ import { Disposal, makeWritable } from './disposal.ts'
 import { FilePool } from './file-pool.ts'
 import { FileTable } from './file-table.ts'
 import { type Holding, HoldingTable } from './holding-table.ts'
+import { InlineTable } from './inline-table.ts'
 import { KeptFolder } from './kept-folder.ts'
 import { Leases } from './leases.ts'
 import { Ledger } from './ledger.ts'
@@ -66,6 +67,8 @@ export class Store {
   readonly files: FileTable
   readonly sources: SourceTable
   readonly holdings: HoldingTable
+  /** Small content that has no file. */
+  readonly inline: InlineTable
   readonly leases: Leases
   /** Where versions of own content are kept. */
   readonly kept: KeptFolder
@@ -86,6 +89,7 @@ export class Store {
     this.files = new FileTable(database)
     this.sources = new SourceTable(database, this.files)
     this.holdings = new HoldingTable(database)
+    this.inline = new InlineTable(database)
     this.leases = new Leases(database, clock, random)
     this.#disposal = new Disposal(database, data)
     this.#partials = database.table<PartialRow>('partials')
@@ -93,6 +97,7 @@ export class Store {
     this.reader = new ContentReader({
       database,
       branches: this.branches,
+      inline: this.inline,
       files: this.files,
       pool: this.pool,
       isHeld: path => this.holdings.covers(path),
@@ -102,8 +107,8 @@ export class Store {
       onWithdrawn: facts =>
         log.warn('file withdrawn: it changed since it was shared', { path: facts.path, cid: facts.cid.toString() })
     })
-    const { branches, blocks, files, sources, holdings, leases } = this
-    const tables = { database, branches, blocks, files, sources, holdings, leases }
+    const { branches, blocks, files, sources, holdings, inline, leases } = this
+    const tables = { database, branches, blocks, files, sources, holdings, inline, leases }
     this.#removals = new Removals({ ...tables, disposal: this.#disposal, log })
     const discard: Removals['discard'] = (folder, writes) => this.#removals.discard(folder, writes)
     this.kept = new KeptFolder({ database, data, clock, random, copier, discard })
@@ -146,7 +151,14 @@ export class Store {
       })
       if (stats !== undefined && stats.isDirectory() === (holding.kind === 'directory')) return holding
     }
-    return undefined
+    const inline = await this.#inlineHolding(root)
+    return inline !== undefined && isWanted(inline) ? inline : undefined
+  }
+
+  /** Every holding of `root`, whether or not it can be reached now. */
+  async holdingsOf(root: CID): Promise<Holding[]> {
+    const inline = await this.#inlineHolding(root)
+    return [...this.holdings.of(root), ...(inline === undefined ? [] : [inline])]
   }
 
   /** Whether somebody needs it for now: a program, a command that was given its path, or a peer that fetches it. */
@@ -269,6 +281,11 @@ export class Store {
         if (errno(error) !== 'ENOENT') throw toPathmeshError(error, `going on with ${key}`)
       }
     }
+  }
+
+  async #inlineHolding(root: CID): Promise<Holding | undefined> {
+    const size = (await this.inline.get(root))?.length
+    return size === undefined ? undefined : { root, kind: 'file', size, entries: 1, class: 'inline', path: '' }
   }
 
   #partialFolder(root: CID): string {

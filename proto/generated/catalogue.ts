@@ -480,6 +480,16 @@ export namespace Record {
     value: string
   }
 
+  export interface RecordVersionEncodingCodecFieldEvent {
+    field: '$.version.encoding.codec'
+    value: string
+  }
+
+  export interface RecordVersionEncodingMediaTypeFieldEvent {
+    field: '$.version.encoding.mediaType'
+    value: string
+  }
+
   export interface RecordClaimEpochFieldEvent {
     field: '$.claim.epoch'
     value: number
@@ -509,7 +519,7 @@ export namespace Record {
     return decodeMessage(buf, Record.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Record>): Generator<RecordMeshFieldEvent | RecordOriginFieldEvent | RecordNumberFieldEvent | RecordNameFieldEvent | RecordSeqFieldEvent | RecordTimeFieldEvent | RecordVersionRootFieldEvent | RecordVersionKindFieldEvent | RecordVersionSizeFieldEvent | RecordVersionMetaFieldEvent | RecordVersionOfNameFieldEvent | RecordVersionOfOriginFieldEvent | RecordVersionOfSeqFieldEvent | RecordVersionOfRootFieldEvent | RecordVersionOfPathFieldEvent | RecordClaimEpochFieldEvent | RecordNodeNameFieldEvent | RecordNodeVersionFieldEvent | RecordNodeAddressesFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Record>): Generator<RecordMeshFieldEvent | RecordOriginFieldEvent | RecordNumberFieldEvent | RecordNameFieldEvent | RecordSeqFieldEvent | RecordTimeFieldEvent | RecordVersionRootFieldEvent | RecordVersionKindFieldEvent | RecordVersionSizeFieldEvent | RecordVersionMetaFieldEvent | RecordVersionOfNameFieldEvent | RecordVersionOfOriginFieldEvent | RecordVersionOfSeqFieldEvent | RecordVersionOfRootFieldEvent | RecordVersionOfPathFieldEvent | RecordVersionEncodingCodecFieldEvent | RecordVersionEncodingMediaTypeFieldEvent | RecordClaimEpochFieldEvent | RecordNodeNameFieldEvent | RecordNodeVersionFieldEvent | RecordNodeAddressesFieldEvent> {
     return streamMessage(buf, Record.codec(), opts)
   }
 }
@@ -520,6 +530,7 @@ export interface Version {
   size: number
   meta: string
   of?: Source
+  encoding?: Encoding
 }
 
 export namespace Version {
@@ -555,6 +566,11 @@ export namespace Version {
         if (obj.of != null) {
           w.uint32(42)
           Source.codec().encode(obj.of, w)
+        }
+
+        if (obj.encoding != null) {
+          w.uint32(50)
+          Encoding.codec().encode(obj.encoding, w)
         }
 
         if (opts.lengthDelimited !== false) {
@@ -593,6 +609,12 @@ export namespace Version {
             case 5: {
               obj.of = Source.codec().decode(reader, reader.uint32(), {
                 limits: opts.limits?.of
+              })
+              break
+            }
+            case 6: {
+              obj.encoding = Encoding.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.encoding
               })
               break
             }
@@ -642,6 +664,13 @@ export namespace Version {
             case 5: {
               yield * Source.codec().stream(reader, reader.uint32(), `${prefix}.of`, {
                 limits: opts.limits?.of
+              })
+
+              break
+            }
+            case 6: {
+              yield * Encoding.codec().stream(reader, reader.uint32(), `${prefix}.encoding`, {
+                limits: opts.limits?.encoding
               })
 
               break
@@ -703,6 +732,16 @@ export namespace Version {
     value: string
   }
 
+  export interface VersionEncodingCodecFieldEvent {
+    field: '$.encoding.codec'
+    value: string
+  }
+
+  export interface VersionEncodingMediaTypeFieldEvent {
+    field: '$.encoding.mediaType'
+    value: string
+  }
+
   export function encode (obj: Partial<Version>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Version.codec())
   }
@@ -711,8 +750,120 @@ export namespace Version {
     return decodeMessage(buf, Version.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Version>): Generator<VersionRootFieldEvent | VersionKindFieldEvent | VersionSizeFieldEvent | VersionMetaFieldEvent | VersionOfNameFieldEvent | VersionOfOriginFieldEvent | VersionOfSeqFieldEvent | VersionOfRootFieldEvent | VersionOfPathFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Version>): Generator<VersionRootFieldEvent | VersionKindFieldEvent | VersionSizeFieldEvent | VersionMetaFieldEvent | VersionOfNameFieldEvent | VersionOfOriginFieldEvent | VersionOfSeqFieldEvent | VersionOfRootFieldEvent | VersionOfPathFieldEvent | VersionEncodingCodecFieldEvent | VersionEncodingMediaTypeFieldEvent> {
     return streamMessage(buf, Version.codec(), opts)
+  }
+}
+
+export interface Encoding {
+  codec: string
+  mediaType: string
+}
+
+export namespace Encoding {
+  let _codec: Codec<Encoding>
+
+  export const codec = (): Codec<Encoding> => {
+    if (_codec == null) {
+      _codec = message<Encoding>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.codec != null && obj.codec !== '')) {
+          w.uint32(10)
+          w.string(obj.codec)
+        }
+
+        if ((obj.mediaType != null && obj.mediaType !== '')) {
+          w.uint32(18)
+          w.string(obj.mediaType)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          codec: '',
+          mediaType: ''
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.codec = reader.string()
+              break
+            }
+            case 2: {
+              obj.mediaType = reader.string()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.codec`,
+                value: reader.string()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.mediaType`,
+                value: reader.string()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface EncodingCodecFieldEvent {
+    field: '$.codec'
+    value: string
+  }
+
+  export interface EncodingMediaTypeFieldEvent {
+    field: '$.mediaType'
+    value: string
+  }
+
+  export function encode (obj: Partial<Encoding>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, Encoding.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Encoding>): Encoding {
+    return decodeMessage(buf, Encoding.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Encoding>): Generator<EncodingCodecFieldEvent | EncodingMediaTypeFieldEvent> {
+    return streamMessage(buf, Encoding.codec(), opts)
   }
 }
 

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { connect, type Mesh } from '../../client/index.ts'
 import { removeTree } from '../../daemon/store/disposal.ts'
-import { Invite, type Peer, Status } from '../../proto/api.ts'
+import { Invite, type Peer, Status } from '../../proto/node-api.ts'
 import { command, type Outcome, type SpawnOptions, Started } from './commands.ts'
 import { until } from './until.ts'
 

@@ -54,6 +54,7 @@ export const versionRecord = (
   size: 1,
   meta: null,
   of: null,
+  encoding: null,
   ...more
 })
 

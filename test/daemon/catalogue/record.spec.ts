@@ -46,7 +46,8 @@ const version: VersionRecord = {
   kind: 'directory',
   size: 12,
   meta: { epoch: 3 },
-  of: null
+  of: null,
+  encoding: null
 }
 const about = { origin: 'alice', name: 'train/x', time: 5 }
 const retirement: RetirementRecord = { type: 'retirement', number: 8, seq: 4, ...about }
@@ -98,7 +99,8 @@ const said = fc.oneof(
     kind: fc.constantFrom('file' as const, 'directory' as const),
     size: fc.oneof(fc.nat(), fc.constantFrom(0, FILE_BYTES_MAX)),
     meta: fc.option(meta, { nil: null }),
-    of: fc.option(source, { nil: null })
+    of: fc.option(source, { nil: null }),
+    encoding: fc.constant(null)
   }),
   fc.record({ type: fc.constant('retirement' as const), name }),
   fc.record({

@@ -9,6 +9,7 @@ import type { VersionRecord } from '../../../daemon/catalogue/record.ts'
 import { Hasher } from '../../../daemon/content/hasher.ts'
 import { systemClock } from '../../../daemon/clock.ts'
 import type { SessionStatus } from '../../../daemon/exchange/session-types.ts'
+import { InlineFiles } from '../../../daemon/sharing/inline.ts'
 import { type FetchParts, getContent } from '../../../daemon/sharing/fetch.ts'
 import type { Settled } from '../../../daemon/sharing/resolve.ts'
 import type { Holding } from '../../../daemon/store/holding-table.ts'
@@ -42,7 +43,8 @@ const version = (seq: number, origin = 'origin'): VersionRecord => ({
   kind: 'file',
   size: `version ${seq}`.length,
   meta: null,
-  of: null
+  of: null,
+  encoding: null
 })
 
 describe('getContent()', () => {
@@ -82,6 +84,7 @@ describe('getContent()', () => {
     store: opened.store,
     hasher,
     clock: systemClock,
+    inlineFiles: new InlineFiles(opened.store),
     deliveries: { admit: () => assert.fail(), deliver: () => assert.fail() },
     transfers: {
       fetch: async ({ root }) => {
@@ -128,8 +131,11 @@ describe('getContent()', () => {
     }
   }
 
-  const get = (self?: string, fixed?: VersionRecord) =>
-    getContent({ ref: 'pathmesh://train/last' }, parts(self, fixed), never, () => undefined)
+  const get = async (self?: string, fixed?: VersionRecord) => {
+    const got = await getContent({ ref: 'pathmesh://train/last' }, parts(self, fixed), never, () => undefined)
+    assert.ok(got.event === 'done')
+    return got
+  }
 
   const gone = (error: unknown): boolean => {
     assert.ok(error instanceof PathmeshError)

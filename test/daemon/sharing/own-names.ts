@@ -24,7 +24,7 @@ export class OwnNames implements OwnCatalogue {
     if (newest?.root.equals(root) === true) return commit({ record: newest, unchanged: true, writes: [], released: [] })
     const seq = (newest?.seq ?? 0) + 1
     const base = { origin: this.self, number: seq, name, seq, time: 1 }
-    const record: VersionRecord = { ...base, type: 'version', root, kind, size, meta, of: null }
+    const record: VersionRecord = { ...base, type: 'version', root, kind, size, meta, of: null, encoding: null }
     const after = new Map(this.windows).set(name, [record, ...window].slice(0, keep))
     const released = window.map(version => version.root).filter(gone => !isNamed(gone, after))
     const result = await commit({ record, unchanged: false, writes: [], released })

@@ -35,6 +35,7 @@ const record = (origin: string, more: Partial<VersionRecord> = {}): VersionRecor
   size: 7,
   meta: null,
   of: null,
+  encoding: null,
   ...more
 })
 const parts = (

@@ -1,0 +1,102 @@
+// Small content that travels with the answer: read from the index or its file, else asked of those who are likely to have it,
+// in one question; and made into a file where somebody wants a path. Every byte that comes in was verified by its provider.
+
+import type { CID } from 'multiformats/cid'
+import type { Clock } from '../clock.ts'
+import { RAW } from '../content/multihash.ts'
+import { orAborted, withDeadline } from '../deadline.ts'
+import type { Peers } from '../exchange/sources.ts'
+import type { Holding } from '../store/holding-table.ts'
+import type { Store } from '../store/store.ts'
+import { hasCode, PathmeshError } from '../../proto/errors.ts'
+import { ASK_MS, SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
+import type { Resolved } from './resolve.ts'
+
+export interface SmallParts {
+  readonly self: string
+  readonly store: Pick<Store, 'reader' | 'inline' | 'database'>
+  readonly peers: Peers
+  readonly clock: Pick<Clock, 'after'>
+}
+
+/** A small file, and whom it came from. */
+export interface Small {
+  readonly bytes: Uint8Array
+  /** Null where it was here. */
+  readonly from: string | null
+}
+
+/** The file of a reference, if it is small and can be had at once; undefined where it must be fetched as others are. */
+export async function smallFile(
+  { entry, hints }: Resolved,
+  asked: readonly string[],
+  parts: SmallParts,
+  signal: AbortSignal
+): Promise<Small | undefined> {
+  const { cid, kind, size } = entry
+  if (kind !== 'file' || size > SMALL_PAYLOAD_BYTES || cid.code !== RAW) return undefined
+  const { self, store, peers } = parts
+  const here = await store.reader.block(cid)
+  if (here !== undefined) return { bytes: here, from: null }
+  const connected = new Set(peers.connected())
+  for (const peer of new Set([...asked, ...hints])) {
+    if (peer === self || !connected.has(peer)) continue
+    const bytes = await askFor(cid, peer, parts, signal)
+    if (bytes === undefined) continue
+    await store.database.note([store.inline.put(cid, bytes)])
+    return { bytes, from: peer }
+  }
+  return undefined
+}
+
+async function askFor(
+  cid: CID,
+  peer: string,
+  { peers, clock }: SmallParts,
+  signal: AbortSignal
+): Promise<Uint8Array | undefined> {
+  try {
+    return await withDeadline(clock, ASK_MS, `asking ${peer}`, signal, async until => {
+      const provider = await orAborted(peers.provider(peer), until)
+      for await (const [block] of provider.small([cid], { signal: until })) return block?.bytes
+      return undefined
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    // Others may have it: who else is asked, and what is told of this one, is decided by the transfer.
+    if (!(error instanceof PathmeshError) || hasCode(error, 'INTERNAL')) throw error
+    return undefined
+  }
+}
+
+/** Files of content that lies in the index, made one at a time for each root. */
+export class InlineFiles {
+  readonly #store: Store
+  readonly #making = new Map<string, Promise<Holding | undefined>>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** A holding at a path; undefined where the root does not lie in the index. */
+  file(root: CID, basename: string): Promise<Holding | undefined> {
+    const key = root.toString()
+    const making = this.#making.get(key) ?? this.#make(root, basename).finally(() => this.#making.delete(key))
+    this.#making.set(key, making)
+    return making
+  }
+
+  async #make(root: CID, basename: string): Promise<Holding | undefined> {
+    const bytes = await this.#store.inline.get(root)
+    if (bytes === undefined) return undefined
+    await this.#store.needSpace(bytes.length)
+    const partial = await this.#store.startPartial(root, { basename })
+    try {
+      await partial.writeSmall([{ ordinal: 0, path: '', executable: false, bytes }])
+      await partial.checkpoint()
+    } finally {
+      await partial.close()
+    }
+    return this.#store.finish(partial, bytes.length)
+  }
+}

@@ -1,0 +1,238 @@
+// Payloads of this node: an encoded value is taken in, and published under a name in one batch with the bytes behind it. Small
+// ones lie in the index; larger ones are written to a file as they come, and hashed there. Knows nothing of codecs.
+
+import { open } from 'node:fs/promises'
+import type { FileHandle } from 'node:fs/promises'
+import type { Clock } from '../clock.ts'
+import { cidOf, RAW } from '../content/multihash.ts'
+import { orAborted, withDeadline } from '../deadline.ts'
+import { syncPath, syncTree } from '../store/durable.ts'
+import type { Stage } from '../store/kept-folder.ts'
+import type { Store } from '../store/store.ts'
+import { Meta, type Put, type PutQuery } from '../../proto/api.ts'
+import { checkEncoding, type Encoding, mediaTypeOf } from '../../proto/codec.ts'
+import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { FLUSH_BYTES, KEPT_VERSIONS_MAX, PUT_STALL_MS, SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
+import { publishedName } from '../../proto/ref.ts'
+import { type OnProgress, progressOf } from './fetch.ts'
+import { pathOf, urlOf, workOf } from './names.ts'
+import { type Built, type OwnParts, publish, type OwnPublished, type Saying } from './own.ts'
+import { type BuildOptions, hashFiles, holdingOf, type Linked, scanAll } from './publish.ts'
+
+export interface PutParts extends OwnParts {
+  readonly clock: Pick<Clock, 'after'>
+}
+
+/** What a program sends: the encoded value, and how many bytes it will be, where that is known. */
+export interface Sent {
+  readonly bytes: AsyncIterable<Uint8Array>
+  readonly size: number | undefined
+}
+
+/** A large one on its way in: what came already, and what comes. */
+interface Incoming {
+  readonly first: readonly Uint8Array[]
+  readonly rest: AsyncIterable<Uint8Array>
+  readonly size: number | undefined
+}
+
+interface Waiting {
+  readonly signal: AbortSignal
+  readonly onProgress: OnProgress
+}
+
+interface PutOptions {
+  readonly name: string
+  readonly saying: Saying & { readonly encoding: Encoding }
+}
+
+/** When it resolves, a power cut loses nothing of it. Nothing is left of one that fails, or whose sender goes away. */
+export async function putPayload(
+  query: PutQuery,
+  sent: Sent,
+  parts: PutParts,
+  signal: AbortSignal,
+  onProgress: OnProgress
+): Promise<Put> {
+  const options = optionsOf(query)
+  const pieces = inTime(sent.bytes, parts, signal)
+  const { first, isAll } = await upTo(pieces, SMALL_PAYLOAD_BYTES)
+  const published = isAll
+    ? await putSmall(Buffer.concat(first), options, parts, signal)
+    : await putLarge({ first, rest: pieces, size: sent.size }, options, parts, { signal, onProgress })
+  if (published.released.length > 0) parts.retention.wake()
+  return describe(published, options, parts)
+}
+
+function optionsOf({ as, codec = 'bytes', mediaType = mediaTypeOf(codec), meta, keep }: PutQuery): PutOptions {
+  const encoding = { codec, mediaType }
+  checkEncoding(encoding)
+  const count = keep === undefined ? undefined : Number(keep)
+  if (count !== undefined && count > KEPT_VERSIONS_MAX)
+    throw new PathmeshError('INVALID_ARGUMENT', `keep is ${count}: at most ${KEPT_VERSIONS_MAX} versions are kept`)
+  return { name: publishedName(as), saying: { encoding, meta: metaOf(meta), keep: count } }
+}
+
+function metaOf(text: string | undefined): Meta | undefined {
+  if (text === undefined) return undefined
+  try {
+    return Meta.parse(JSON.parse(text))
+  } catch (cause) {
+    throw new PathmeshError('INVALID_ARGUMENT', `meta is not a JSON object: ${text.slice(0, 100)}`, { cause })
+  }
+}
+
+async function putSmall(
+  bytes: Uint8Array,
+  { name, saying }: PutOptions,
+  parts: PutParts,
+  signal: AbortSignal
+): Promise<OwnPublished> {
+  const root = cidOf(RAW, 'blake3', bytes)
+  const holding = { root, kind: 'file', size: bytes.length, entries: 1, class: 'inline', path: '' } as const
+  const made = {
+    writes: [parts.store.inline.put(root, bytes)],
+    replaces: undefined,
+    discard: () => Promise.resolve()
+  }
+  return published(await publish(name, saying, { holding, made, isKept: true }, parts, signal), name)
+}
+
+async function putLarge(
+  incoming: Incoming,
+  { name, saying }: PutOptions,
+  parts: PutParts,
+  waiting: Waiting
+): Promise<OwnPublished> {
+  const { store } = parts
+  await store.needSpace(incoming.size ?? 0)
+  const stage = await store.kept.begin(pathOf(name).split('/').at(-1) ?? 'payload')
+  const links = new Map<string, Linked>()
+  const discard = () => {
+    const known = [...links.values()].flatMap(({ fileId }) =>
+      fileId === undefined ? [] : [store.files.remove(fileId)]
+    )
+    return store.kept.discard(stage, known)
+  }
+  let built: Built
+  try {
+    await write(stage, incoming, store, waiting)
+    built = await build(stage, links, discard, parts, waiting)
+  } catch (error) {
+    await discard()
+    throw error
+  }
+  return published(await publish(name, saying, built, parts, waiting.signal), name)
+}
+
+async function build(
+  stage: Stage,
+  links: Map<string, Linked>,
+  discard: () => Promise<void>,
+  parts: PutParts,
+  { signal, onProgress }: Waiting
+): Promise<Built> {
+  const { store } = parts
+  const report: BuildOptions['onProgress'] = progress => onProgress(progressOf(progress))
+  const options = { hash: 'blake3', signal, onProgress: report } as const
+  const entries = await scanAll(stage.path, options)
+  const files = entries.filter(entry => entry.kind === 'file')
+  await hashFiles(files, 'kept', links, parts, options)
+  const holding = holdingOf(entries, links, { class: 'kept', path: stage.path })
+  const other = await store.findHolding(holding.root, ({ class: kind }) => kind === 'kept' || kind === 'managed')
+  if (other !== undefined) {
+    await discard()
+    return { holding: other, isKept: true }
+  }
+  await syncTree(stage.folder, [stage.path, stage.folder], store.pool, signal)
+  await syncPath(store.kept.path)
+  return { holding, made: { writes: [store.kept.finished(stage)], replaces: undefined, discard }, isKept: true }
+}
+
+/** Writes what came and what comes. NO_SPACE when the disk is full. */
+async function write(
+  { path }: Stage,
+  { first, rest, size }: Incoming,
+  store: Store,
+  { onProgress }: Waiting
+): Promise<void> {
+  let file: FileHandle | undefined
+  let [written, unflushed] = [0, 0]
+  const append = async (bytes: Uint8Array): Promise<void> => {
+    for (let at = 0; at < bytes.length;) at += (await file?.write(bytes, at))?.bytesWritten ?? 0
+    written += bytes.length
+    unflushed += bytes.length
+    onProgress(progressOf({ phase: 'copying', bytes: written, total: size ?? null }))
+    if (unflushed < FLUSH_BYTES) return
+    unflushed = 0
+    await store.needSpace(FLUSH_BYTES)
+    await file?.datasync()
+  }
+  try {
+    file = await open(path, 'wx', 0o444)
+    for (const bytes of first) await append(bytes)
+    for await (const bytes of rest) await append(bytes)
+  } catch (error) {
+    throw toPathmeshError(error, `writing ${path}`)
+  } finally {
+    await file?.close()
+  }
+}
+
+function published(made: OwnPublished | undefined, name: string): OwnPublished {
+  if (made !== undefined) return made
+  throw new PathmeshError('IN_USE', `${name} was removed from what is kept while it was published: put it again`)
+}
+
+async function describe(
+  { record, unchanged }: OwnPublished,
+  { name, saying: { encoding } }: PutOptions,
+  { catalogue }: PutParts
+): Promise<Put> {
+  return {
+    event: 'done',
+    url: urlOf(record, (await catalogue.known(name)).length === 1),
+    work: workOf(name),
+    path: pathOf(name),
+    cid: record.root.toString(),
+    ...encoding,
+    size: record.size,
+    seq: record.seq,
+    origin: record.origin,
+    modified: record.time,
+    meta: record.meta,
+    unchanged
+  }
+}
+
+/** Pieces as they come, each within PUT_STALL_MS. */
+async function* inTime(
+  bytes: AsyncIterable<Uint8Array>,
+  { clock }: PutParts,
+  signal: AbortSignal
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const source = bytes[Symbol.asyncIterator]()
+  while (true) {
+    const next = await withDeadline(clock, PUT_STALL_MS, 'waiting for the rest of a Payload', signal, until =>
+      orAborted(source.next(), until)
+    )
+    if (next.done === true) return
+    yield next.value
+  }
+}
+
+/** The first pieces of at most `max` bytes, and whether there are no others; or all those until it is passed. */
+async function upTo(
+  pieces: AsyncGenerator<Uint8Array, void, undefined>,
+  max: number
+): Promise<{ first: Uint8Array[]; isAll: boolean }> {
+  const first: Uint8Array[] = []
+  let bytes = 0
+  while (bytes <= max) {
+    const next = await pieces.next()
+    if (next.done === true) return { first, isAll: true }
+    first.push(next.value)
+    bytes += next.value.length
+  }
+  return { first, isAll: false }
+}

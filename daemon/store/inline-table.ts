@@ -1,0 +1,28 @@
+// Small content that lies in the index itself: a file for each would cost more than its bytes. Whole files of one raw leaf, by
+// their hash. What comes in has been verified by its caller.
+
+import type { CID } from 'multiformats/cid'
+import { RAW } from '../content/multihash.ts'
+import type { Database, Table, Write } from './database.ts'
+import { del, put } from './database.ts'
+
+export class InlineTable {
+  readonly #files: Table<Uint8Array, Uint8Array>
+
+  constructor(database: Database) {
+    this.#files = database.bytesTable('inline')
+  }
+
+  /** The whole file, or undefined where it does not lie in the index. */
+  async get(root: CID): Promise<Uint8Array | undefined> {
+    return root.code === RAW ? this.#files.get(root.multihash.bytes) : undefined
+  }
+
+  put(root: CID, bytes: Uint8Array): Write {
+    return put(this.#files, root.multihash.bytes, bytes)
+  }
+
+  delete(root: CID): Write {
+    return del(this.#files, root.multihash.bytes)
+  }
+}
