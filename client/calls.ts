@@ -115,10 +115,7 @@ export class Calls {
   }
 
   /** As `get`; small content comes with the answer. */
-  async getInline(
-    body: Api.GetRequest,
-    { signal, onProgress }: WaitOptions = {}
-  ): Promise<Api.Got | Api.GotBytes> {
+  async getInline(body: Api.GetRequest, { signal, onProgress }: WaitOptions = {}): Promise<Api.Got | Api.GotBytes> {
     const call = { body: { ...body, inline: true }, signal, timeoutMs: body.timeoutMs }
     return await this.#untilDone(ROUTES.get, call, answers.getInlineEvent, onProgress)
   }

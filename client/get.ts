@@ -65,7 +65,8 @@ export async function fetchRef(calls: Calls, ref: Ref, options: FetchOptions): P
   }
 }
 
-async function requestOf(calls: Calls, ref: Ref, options: FetchOptions): Promise<GetRequest> {
+/** What the daemon is asked for. */
+export async function requestOf(calls: Calls, ref: Ref, options: FetchOptions): Promise<GetRequest> {
   const { overwrite, stallMs, timeoutMs, waitMs, providers, cwd = process.cwd() } = options
   const to = options.to === undefined ? undefined : resolve(cwd, options.to)
   const seenParent = to === undefined ? undefined : await seenIfThere(dirname(to))

@@ -17,7 +17,12 @@ export type {
 export type { Invite, Peer, Status, Transfer } from '../proto/node-api.ts'
 export { PathmeshError, hasCode, type ErrorCode } from '../proto/errors.ts'
 export type { PathJson } from '../proto/path-json.ts'
+export type { PayloadJson } from '../proto/payload-json.ts'
 export type { CallOptions, RangeOptions, WaitOptions } from './calls.ts'
+export type { Codec, Pieces, Source } from './codecs/codec.ts'
+export { registerCodec } from './codecs/registry.ts'
+export { tensor, type Dtype, type Tensor } from './codecs/tensor.ts'
+export type { TensorFile } from './codecs/tensor-file.ts'
 export type { GetOptions, GetResult } from './get.ts'
 export {
   connect,
@@ -28,9 +33,12 @@ export {
   type MeshWatchOptions,
   type NamesOptions,
   type PathLike,
+  type PayloadOptions,
   type Shared
 } from './mesh.ts'
 export { Path, type WriteData, type WriteOptions } from './path.ts'
+export { Payload, type FetchPayloadOptions, type GetPayloadOptions, type PayloadClass } from './payload.ts'
+export type { PutOptions } from './put.ts'
 export type { PathEvent, WaitForOptions, WatchOptions } from './path-watch.ts'
 export type { Publication, PublishOptions, ShareOptions } from './share.ts'
 export type { FolderEvent, FolderTrouble, FolderWatchOptions, ShareWatchOptions } from './share-watch.ts'

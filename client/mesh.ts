@@ -1,23 +1,18 @@
 // The mesh as a program sees it: a connection to the local daemon. Makes Paths and Works, shares files, lists names and peers.
 
 import { resolve } from 'node:path'
-import type {
-  Change,
-  Dropped,
-  Meta,
-  Name,
-  Stat,
-  Unshared,
-  WatchEvent,
-  WorkLine
-} from '../proto/api.ts'
+import type { Change, Dropped, Meta, Name, Stat, Unshared, WatchEvent, WorkLine } from '../proto/api.ts'
 import type { Invite, Peer, Status } from '../proto/node-api.ts'
 import { locate, type LocationOptions, type Locations } from '../proto/locations.ts'
 import { looksLikePath, parsePathJson, refOfFacts, type PathJson } from '../proto/path-json.ts'
+import { looksLikePayload, parsePayloadJson, refOfPayload, type PayloadJson } from '../proto/payload-json.ts'
 import { formatRef, parseRef, publishedName } from '../proto/ref.ts'
 import { Calls, type CallOptions } from './calls.ts'
+import type { Codec } from './codecs/codec.ts'
 import { Path, type PathHome } from './path.ts'
+import { Payload, type PayloadClass } from './payload.ts'
 import { ofNode, parsePrefix } from './prefix.ts'
+import { put, type PutOptions } from './put.ts'
 import type { WatchOptions } from './path-watch.ts'
 import { revive } from './reviver.ts'
 import { seenAt, shareFile, type Publication, type ShareOptions } from './share.ts'
@@ -27,8 +22,15 @@ import { fixed, following, versionOfShare, type Version } from './version.ts'
 import { Work, type WorkOptions } from './work.ts'
 import { WrittenFiles } from './written-files.ts'
 
-/** What names a Path: `WORK[@NODE]/PATH`, a URL, a Path, its JSON form, or a version. */
-export type PathLike = string | Path | PathJson | Pick<Version, 'url'>
+/** What names a Path: `WORK[@NODE]/PATH`, a URL, a Path or Payload, its JSON form, or a version. */
+export type PathLike = string | Path | Payload | PathJson | PayloadJson | Pick<Version, 'url'>
+
+export interface PayloadOptions<P extends Payload = Payload> {
+  /** What decodes it, whatever it says of itself: the id of a codec, or one itself. */
+  readonly codec?: string | Codec | undefined
+  /** A class of Payloads with `load`. */
+  readonly type?: PayloadClass<P> | undefined
+}
 
 export interface ConnectOptions extends LocationOptions, CallOptions {}
 
@@ -38,7 +40,7 @@ export interface Shared extends Publication {
 }
 
 /** What `alias` resolves to: the version under its other name, and the Path of that, which follows it. */
-export interface Alias extends Omit<Publication, 'modified' | 'meta' | 'unchanged'> {
+export interface Alias extends Omit<Publication, 'modified' | 'meta' | 'unchanged' | 'codec' | 'mediaType'> {
   readonly path: Path
 }
 
@@ -153,6 +155,8 @@ export class Mesh {
     const home = this.#home
     if (typeof like === 'string') return new Path(parseRef(like), { home })
     if (like instanceof Path) return like.bind(home)
+    if (like instanceof Payload) return new Path(like.ref, { home })
+    if (looksLikePayload(like)) return new Path(refOfPayload(parsePayloadJson(like).$payload), { home })
     if (looksLikePath(like)) {
       const facts = parsePathJson(like).$path
       return new Path(refOfFacts(facts), { home, facts })
@@ -161,10 +165,29 @@ export class Mesh {
   }
 
   /**
-   * For `JSON.parse(text, mesh.reviver)`: turns every object whose single own key is `$path` into a Path of this mesh, and leaves all
-   * else as it is. INVALID_ARGUMENT for an object with that key whose inside is not the JSON form of a Path.
+   * For `JSON.parse(text, mesh.reviver)`: turns every object whose single own key is `$path` or `$payload` into a Path or a Payload of
+   * this mesh, and leaves all else as it is. INVALID_ARGUMENT for such an object whose inside is not of that form.
    */
-  readonly reviver = (key: string, value: unknown): unknown => revive(key, value, json => this.path(json))
+  readonly reviver = (key: string, value: unknown): unknown =>
+    revive(key, value, { path: json => this.path(json), payload: json => this.payload(json) })
+
+  /**
+   * Publishes a value as a Payload: encoded by its codec, durable when it resolves, known to connected nodes. The Payload is fixed at
+   * this version and has the value; its JSON form can be handed on. CODEC_NOT_FOUND, naming the key, for what nothing encodes.
+   */
+  async put<T>(name: string, value: T | Payload<T>, options: PutOptions = {}): Promise<Payload<T>> {
+    return await put(this.#home.calls, publishedName(name), value, options)
+  }
+
+  /** Any reference as a Payload of this mesh, still to be fetched. */
+  payload<T = unknown>(like: PathLike, options?: Omit<PayloadOptions, 'type'>): Payload<T>
+  payload<P extends Payload>(like: PathLike, options: PayloadOptions<P> & { readonly type: PayloadClass<P> }): P
+  payload(like: PathLike, { codec, type = Payload }: PayloadOptions = {}): Payload {
+    const { calls } = this.#home
+    if (!looksLikePayload(like)) return new type(undefined, { ref: this.path(like).ref, calls, codec })
+    const facts = parsePayloadJson(like).$payload
+    return new type(undefined, { ref: refOfPayload(facts), calls, facts, codec })
+  }
 
   /** A work to publish as. Writing and publishing claim it for this node. */
   work(name: string, options: WorkOptions = {}): Work {

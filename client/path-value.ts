@@ -1,13 +1,12 @@
-// The value half of a Path: what it names, arithmetic that keeps the origin, its text and JSON forms. Asks nobody anything;
-// refuses to be added, compared or mixed with another origin.
+// The value half of a Path: what it names, arithmetic that keeps the origin, its JSON form. Refuses to be mixed with another
+// origin.
 
 import { extname } from 'node:path'
 import type { Kind } from '../proto/api.ts'
-import { PathmeshError } from '../proto/errors.ts'
 import type { PathFacts, PathJson } from '../proto/path-json.ts'
-import { formatRef, parseVersion, type Ref } from '../proto/ref.ts'
+import { formatRef, type Ref } from '../proto/ref.ts'
 import { basenameOf, joinRef, parentRef, relativeRef, withBasenameRef } from './path-arithmetic.ts'
-import type { Version } from './version.ts'
+import { Reference } from './reference.ts'
 
 /** What is known of the content, when a Path came with it. */
 export type KnownFacts = Pick<PathFacts, 'kind' | 'cid' | 'root' | 'sub' | 'size' | 'seq' | 'providers'>
@@ -18,40 +17,21 @@ export interface ValueParts {
   readonly declared?: string | undefined
 }
 
-export abstract class PathValue<Self> {
-  readonly ref: Ref
+export abstract class PathValue<Self> extends Reference<Self> {
+  override readonly ref: Ref
   protected readonly facts: KnownFacts
   protected readonly declared: string | undefined
 
   constructor(ref: Ref, { facts = {}, declared }: ValueParts = {}) {
+    super()
     formatRef(ref)
     this.ref = ref
     this.facts = facts
     this.declared = declared ?? (ref.type === 'name' && ref.directory ? ref.path : undefined)
   }
 
-  /** One of the same mesh. */
-  protected abstract derive(ref: Ref, parts: ValueParts): Self
-
-  /** The work; undefined for content alone. */
-  get work(): string | undefined {
-    return this.ref.type === 'name' ? this.ref.work : undefined
-  }
-
-  /** PeerId or name of the node that publishes it, where the reference says so. */
-  get origin(): string | undefined {
-    return this.ref.type === 'name' ? this.ref.node : undefined
-  }
-
-  /** The path inside the work, without a slash at the end. */
-  get path(): string {
-    return this.ref.path
-  }
-
-  /** The `seq` or root that it is fixed at; undefined when it follows its name. */
-  get version(): number | string | undefined {
-    return this.ref.type === 'name' ? this.ref.version : this.ref.cid
-  }
+  /** One of the same mesh; by default in the directory that this is declared to be, or to lie in. */
+  protected abstract override derive(ref: Ref, parts?: ValueParts): Self
 
   /** Whether it was declared a directory, by a slash at its end. */
   get directory(): boolean {
@@ -110,24 +90,6 @@ export abstract class PathValue<Self> {
     return relativeRef(base.ref, this.ref)
   }
 
-  equals(other: { toString(): string }): boolean {
-    return this.toString() === other.toString()
-  }
-
-  /** This path fixed at a version: a `seq`, a root CID, or a Version. */
-  at(version: number | string | Pick<Version, 'root'>): Self {
-    if (this.ref.type === 'content')
-      throw new PathmeshError('INVALID_ARGUMENT', `${this.toString()} is content: it has no versions`)
-    const wanted =
-      typeof version === 'object' ? version.root : typeof version === 'string' ? parseVersion(version) : version
-    return this.derive({ ...this.ref, version: wanted }, { declared: this.declared })
-  }
-
-  /** Its URL. */
-  toString(): string {
-    return formatRef(this.ref)
-  }
-
   toJSON(): PathJson {
     const { work, origin, path } = this
     const kind = this.directory ? 'directory' : this.facts.kind
@@ -140,15 +102,6 @@ export abstract class PathValue<Self> {
         ...this.#fixedFacts()
       }
     }
-  }
-
-  [Symbol.toPrimitive](hint: string): string {
-    if (hint === 'string') return this.toString()
-    throw new TypeError('a Path is not added or compared: use join(), equals() or toString()')
-  }
-
-  [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return `Path(${this.toString()})`
   }
 
   // A Path that follows its name travels without what is known of today's content. A cid without a root would be read as one.

@@ -6,7 +6,6 @@ import { access, mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Dropped, ProviderLine, Stat, Unshared } from '../proto/api.ts'
 import { errno, hasCode, PathmeshError, toPathmeshError } from '../proto/errors.ts'
 import { parsePathJson, refOfFacts, type PathJson } from '../proto/path-json.ts'
 import type { NameRef, Ref } from '../proto/ref.ts'
@@ -16,10 +15,9 @@ import { fetchRef, type GetOptions, type GetResult } from './get.ts'
 import { OwnFileStream, TEMPORARY_GLOB } from './own-file.ts'
 import { joinRef } from './path-arithmetic.ts'
 import { PathValue, type ValueParts } from './path-value.ts'
-import { waitForVersion, watchPath, type PathEvent, type WaitForOptions, type WatchOptions } from './path-watch.ts'
 import { revive } from './reviver.ts'
 import { shareFile, type Publication, type PublishOptions } from './share.ts'
-import { following, versionOfChange, versionOfShare, versionOfStat, type Version } from './version.ts'
+import { versionOfShare } from './version.ts'
 import type { WrittenFiles } from './written-files.ts'
 
 /** What a Path needs of a mesh. */
@@ -62,7 +60,8 @@ export class Path extends PathValue<Path> {
   }
 
   /** For `JSON.parse(text, Path.reviver)`: as `mesh.reviver`, but its Paths are values and belong to no mesh. */
-  static readonly reviver = (key: string, value: unknown): unknown => revive(key, value, json => Path.from(json))
+  static readonly reviver = (key: string, value: unknown): unknown =>
+    revive(key, value, { path: json => Path.from(json) })
 
   /** The same Path, of another mesh. */
   bind(home: PathHome): Path {
@@ -72,9 +71,9 @@ export class Path extends PathValue<Path> {
   // --- asking
 
   /** Whether anybody knows it: the catalogue, or the work's folder here, where it may lie unpublished. */
-  async exists(options: CallOptions = {}): Promise<boolean> {
+  override async exists(options: CallOptions = {}): Promise<boolean> {
     try {
-      return (await this.#calls().exists(this.ref, 'anywhere', options)) || (await this.#liesHere(options))
+      return (await this.calls().exists(this.ref, 'anywhere', options)) || (await this.#liesHere(options))
     } catch (error) {
       if (hasCode(error, 'NOT_SYNCED') && (await this.#liesHere(options))) return true
       throw error
@@ -82,61 +81,13 @@ export class Path extends PathValue<Path> {
   }
 
   /** Whether its bytes are on this machine, whole: in the work's folder, or in the store. */
-  async existsLocal(options: CallOptions = {}): Promise<boolean> {
-    return (await this.#calls().exists(this.ref, 'local', options)) || (await this.#liesHere(options))
-  }
-
-  /** Whether another node says that it has it; asks, with a deadline. */
-  async existsRemote(options: CallOptions = {}): Promise<boolean> {
-    return await this.#calls().exists(this.ref, 'remote', options)
-  }
-
-  /** What lies there, without fetching more than its structure. */
-  async stat(options: CallOptions = {}): Promise<Stat> {
-    return await this.#calls().stat(this.ref, options)
-  }
-
-  /** The newest version of its name that is known. NOT_FOUND where there is none; `waitFor()` waits for one. */
-  async latest(options: CallOptions = {}): Promise<Version> {
-    const ref = following(this.ref)
-    return versionOfStat(ref, await this.#calls().stat(ref, options))
-  }
-
-  /**
-   * Yields the versions of its name that are known, the newest first; for a path inside a published directory, those of the
-   * directory. Retirements are left out: `mesh.history()` has them.
-   */
-  async *history(options: CallOptions = {}): AsyncGenerator<Version, void, undefined> {
-    for await (const change of this.#calls().history(following(this.ref), options))
-      if (change.event === 'version') yield versionOfChange(change)
-  }
-
-  /**
-   * Yields what becomes of its name, as it comes: `watching`, then new versions and retirements, each with a cursor to go on from. A
-   * retirement ends nothing: the name may come back. Without `@NODE`, of every node that publishes it. For a path inside a published
-   * directory, as `history()`, the changes of the directory: each Version is the directory's, and may leave the path as it was,
-   * or be without it (`latest()` says what lies there). Ends when it is left, or with an error.
-   */
-  watch(options: WatchOptions = {}): AsyncGenerator<PathEvent, void, undefined> {
-    return watchPath(this.#calls(), following(this.ref), options)
-  }
-
-  /**
-   * The first version that there is, now or later: also of a Path that was handed on before its content existed, and of a path inside
-   * a directory, once a version of that contains it. TIMEOUT after `timeoutMs`.
-   */
-  async waitFor(options: WaitForOptions = {}): Promise<Version> {
-    return await waitForVersion(this.#calls(), this.ref, options)
-  }
-
-  /** Yields the nodes that hold it, or a part of it. */
-  providers(options: CallOptions = {}): AsyncIterable<ProviderLine> {
-    return this.#calls().providers(this.ref, options)
+  override async existsLocal(options: CallOptions = {}): Promise<boolean> {
+    return (await this.calls().exists(this.ref, 'local', options)) || (await this.#liesHere(options))
   }
 
   /** Yields what lies in a directory, sorted, each fixed when this Path is. */
   async *list(options: CallOptions = {}): AsyncGenerator<Path, void, undefined> {
-    for await (const { name, kind, cid, size } of this.#calls().list(this.ref, options)) {
+    for await (const { name, kind, cid, size } of this.calls().list(this.ref, options)) {
       const facts = { kind, cid, ...(size === null ? {} : { size }) }
       const ref = joinRef(this.ref, [kind === 'directory' ? `${name}/` : name])
       const declared = this.declared ?? this.ref.path
@@ -148,13 +99,13 @@ export class Path extends PathValue<Path> {
 
   /** Fetches it; resolves to a verified local path. The version is fixed at the start. */
   async get(options: GetOptions = {}): Promise<GetResult> {
-    return await fetchRef(this.#calls(), this.ref, { ...options, providers: this.facts.providers })
+    return await fetchRef(this.calls(), this.ref, { ...options, providers: this.facts.providers })
   }
 
   /** Its bytes from `start` to `end` (both included); fetches no more than is read. */
   createReadStream(options: RangeOptions = {}): Readable {
     checkRange(options)
-    return new ContentStream(this.#calls(), this.ref, options)
+    return new ContentStream(this.calls(), this.ref, options)
   }
 
   /** The whole of it, in memory: a Buffer, or a string in an encoding. */
@@ -165,7 +116,7 @@ export class Path extends PathValue<Path> {
   ): Promise<Buffer | string> {
     const { encoding, signal } = typeof options === 'string' ? { encoding: options } : { signal: undefined, ...options }
     const pieces: Buffer[] = []
-    for await (const piece of this.#calls().content(this.ref, { signal })) pieces.push(piece)
+    for await (const piece of this.calls().content(this.ref, { signal })) pieces.push(piece)
     const whole = Buffer.concat(pieces)
     return encoding === undefined ? whole : whole.toString(encoding)
   }
@@ -187,7 +138,7 @@ export class Path extends PathValue<Path> {
     const local = await this.#place({ signal })
     const request = { as: `${work}/${path}`, exclude: [TEMPORARY_GLOB], meta, keep, signal, onProgress }
     const written = await this.#home?.written.within(local)
-    const done = await shareFile(this.#calls(), local, { ...request, ...(written === undefined ? {} : { written }) })
+    const done = await shareFile(this.calls(), local, { ...request, ...(written === undefined ? {} : { written }) })
     const { kept, copies, unchanged } = done
     return { ...versionOfShare(done, meta), kept, copies, unchanged }
   }
@@ -216,21 +167,11 @@ export class Path extends PathValue<Path> {
     return new OwnFileStream(async () => await this.#place(options), { onWritten: publish, written, ...mode })
   }
 
-  /** Retires the name. Own names only. */
-  async unshare(options: CallOptions = {}): Promise<Unshared> {
-    return await this.#calls().unshare(this.ref, options)
-  }
-
-  /** Removes the local copy; the name stays. */
-  async drop(options: CallOptions = {}): Promise<Dropped> {
-    return await this.#calls().drop(this.ref, options)
-  }
-
-  protected override derive(ref: Ref, parts: ValueParts): Path {
+  protected override derive(ref: Ref, parts: ValueParts = { declared: this.declared }): Path {
     return new Path(ref, { ...parts, home: this.#home })
   }
 
-  #calls(): Calls {
+  protected override calls(): Calls {
     if (this.#home === undefined) throw new TypeError(`${this.toString()} belongs to no mesh: hand it to mesh.path()`)
     return this.#home.calls
   }
@@ -243,7 +184,7 @@ export class Path extends PathValue<Path> {
   }
 
   #own(): NameRef {
-    this.#calls()
+    this.calls()
     if (this.ref.type === 'name' && this.#isOwn()) return this.ref
     const hint =
       this.version === undefined

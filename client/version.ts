@@ -1,6 +1,6 @@
 // A version as programs see it: the facts of one publication, as plain JSON.
 
-import type { Got, Kind, Meta, ShareDone, Stat, VersionChange } from '../proto/api.ts'
+import type { Got, GotBytes, Kind, Meta, Put, ShareDone, Stat, VersionChange } from '../proto/api.ts'
 import { formatRef, type Ref } from '../proto/ref.ts'
 
 export interface Version {
@@ -19,6 +19,9 @@ export interface Version {
   /** When it was published, in milliseconds since the epoch, where known. */
   readonly modified: number | null
   readonly meta: Meta | null
+  /** Of a Payload: the id of the codec that encoded it, and the media type of its bytes. Null for what is none. */
+  readonly codec: string | null
+  readonly mediaType: string | null
 }
 
 /** `ref` fixed at `root`, and at the node that published it, where that is known: a bare name may come to mean another's. */
@@ -34,24 +37,32 @@ export function following(ref: Ref): Ref {
   return rest
 }
 
-export function versionOfGot(ref: Ref, got: Got): Version {
-  const { cid, root, kind, size, seq, origin, meta } = got
+export function versionOfGot(ref: Ref, got: Got | GotBytes): Version {
+  const { cid, root, kind, size, seq, origin, meta, codec, mediaType } = got
   const url = formatRef(fixed(ref, root, origin))
-  return { url, cid, root, kind, size, seq, origin, modified: got.modified ?? null, meta }
+  return { url, cid, root, kind, size, seq, origin, modified: got.modified ?? null, meta, codec, mediaType }
 }
 
 export function versionOfStat(ref: Ref, stat: Stat): Version {
-  const { cid, root, kind, size, seq, origin, modified, meta } = stat
-  return { url: formatRef(fixed(ref, root, origin)), cid, root, kind, size, seq, origin, modified, meta }
+  const { cid, root, kind, size, seq, origin, modified, meta, codec, mediaType } = stat
+  const url = formatRef(fixed(ref, root, origin))
+  return { url, cid, root, kind, size, seq, origin, modified, meta, codec, mediaType }
 }
 
 export function versionOfShare(done: ShareDone, meta: Meta | undefined): Version {
   const { cid, kind, size, seq, origin, modified, work, path } = done
   const url = formatRef({ type: 'name', work, node: origin, path, directory: false, version: cid })
-  return { url, cid, root: cid, kind, size, seq, origin, modified, meta: done.meta ?? meta ?? null }
+  const none = { codec: null, mediaType: null }
+  return { url, cid, root: cid, kind, size, seq, origin, modified, meta: done.meta ?? meta ?? null, ...none }
 }
 
-export function versionOfChange({ work, path, cid, kind, size, seq, origin, modified, meta }: VersionChange): Version {
+export function versionOfPut({ work, path, cid, size, seq, origin, modified, meta, codec, mediaType }: Put): Version {
   const url = formatRef({ type: 'name', work, node: origin, path, directory: false, version: cid })
-  return { url, cid, root: cid, kind, size, seq, origin, modified, meta }
+  return { url, cid, root: cid, kind: 'file', size, seq, origin, modified, meta, codec, mediaType }
+}
+
+export function versionOfChange(change: VersionChange): Version {
+  const { work, path, cid, kind, size, seq, origin, modified, meta, codec, mediaType } = change
+  const url = formatRef({ type: 'name', work, node: origin, path, directory: false, version: cid })
+  return { url, cid, root: cid, kind, size, seq, origin, modified, meta, codec, mediaType }
 }

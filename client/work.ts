@@ -4,6 +4,8 @@
 import { checkWork } from '../proto/ref.ts'
 import type { CallOptions } from './calls.ts'
 import { Path, type PathHome } from './path.ts'
+import { Payload } from './payload.ts'
+import { put, type PutOptions } from './put.ts'
 import { shareWatch, type FolderEvent, type FolderWatchOptions } from './share-watch.ts'
 
 export interface WorkOptions {
@@ -31,6 +33,17 @@ export class Work {
     const bare = directory ? path.slice(0, -1) : path
     const ref = { type: 'name', work: this.name, node: this.#home.peerId, path: bare, directory } as const
     return new Path(ref, { home: this.#home })
+  }
+
+  /** The Payload of a name that this work publishes, still to be fetched. */
+  payload<T = unknown>(path: string): Payload<T> {
+    return new Payload<T>(undefined, { ref: this.path(path).ref, calls: this.#home.calls })
+  }
+
+  /** As `mesh.put()`, of this work: it lives here from then on. WORK_IN_USE as `folder()`. */
+  async put<T>(path: string, value: T | Payload<T>, options: PutOptions = {}): Promise<Payload<T>> {
+    await this.folder(options)
+    return await put(this.#home.calls, `${this.name}/${path}`, value, options)
   }
 
   /**

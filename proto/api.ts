@@ -266,7 +266,11 @@ export const PutQuery = z.object({
   codec: codec.optional().describe('`bytes` by default'),
   mediaType: mediaType.optional().describe('by default that of the codec, if that is a known one'),
   meta: z.string().max(META_BYTES_MAX).optional().describe('a JSON object'),
-  keep: z.string().regex(/^[0-9]{1,2}$/).optional().describe('versions to keep, 2 by default')
+  keep: z
+    .string()
+    .regex(/^[0-9]{1,2}$/)
+    .optional()
+    .describe('versions to keep, 2 by default')
 })
 
 /** What was put. */

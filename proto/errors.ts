@@ -31,7 +31,12 @@ export const ERRORS = {
   AMBIGUOUS_WORK: kind(409, 2, false, 'several nodes publish under this name: say which with WORK@NODE'),
   WORK_IN_USE: kind(409, 1, false, 'the work lives on another node, which is connected: pass takeOver to move it here'),
   IN_USE: kind(409, 1, true, 'a program holds a lease on these bytes, or another daemon holds this folder'),
-  NOT_FETCHED: kind(409, 1, false, "a Payload's value was asked for before its bytes were here: await get() or fetch() first"),
+  NOT_FETCHED: kind(
+    409,
+    1,
+    false,
+    "a Payload's value was asked for before its bytes were here: await get() or fetch() first"
+  ),
   CODEC_NOT_FOUND: kind(
     415,
     1,

@@ -95,11 +95,16 @@ async function getVersion(
   const session = store.leases.openSession()
   try {
     for (const root of [resolved.entry.cid, resolved.root]) store.leases.take(root, session)
-    const small = request.inline === true ? await smallFile(resolved, request.providers ?? [], parts, signal) : undefined
+    const small =
+      request.inline === true ? await smallFile(resolved, request.providers ?? [], parts, signal) : undefined
     if (small !== undefined) {
       const { bytes, from } = small
       const providers = from === null ? [] : [{ peerId: from, bytes: bytes.length }]
-      return { ...factsOf(resolved, bytes.length, providers), event: 'bytes', bytes: Buffer.from(bytes).toString('base64') }
+      return {
+        ...factsOf(resolved, bytes.length, providers),
+        event: 'bytes',
+        bytes: Buffer.from(bytes).toString('base64')
+      }
     }
     return await getResolved(resolved, request, parts, signal, onProgress)
   } finally {

@@ -1,0 +1,131 @@
+// The bytes of a Payload once they are here, and its value once somebody wants it: in memory, or in a file of the store that is on
+// lease. Fetches; decodes at most once; gives the lease back when nothing reads the file any more.
+
+import type { Got, GotBytes } from '../proto/api.ts'
+import type { Encoding } from '../proto/codec.ts'
+import { mediaTypeOf } from '../proto/codec.ts'
+import { hasCode, PathmeshError } from '../proto/errors.ts'
+import type { Ref } from '../proto/ref.ts'
+import type { Calls } from './calls.ts'
+import type { Codec } from './codecs/codec.ts'
+import { fileSource, memorySource, type OpenSource } from './codecs/source.ts'
+import { requestOf, type FetchOptions } from './get.ts'
+import { versionOfGot, type Version } from './version.ts'
+
+/** What decodes a value that was encoded so, or says nothing of it. CODEC_NOT_FOUND where nothing does. */
+export type FindCodec = (encoding: Encoding | undefined) => Codec
+
+export class Held {
+  readonly version: Version
+  #source: OpenSource | undefined
+  readonly #codec: Codec | PathmeshError
+  readonly #release: () => Promise<void>
+  #value: { readonly value: unknown } | undefined
+
+  private constructor(
+    version: Version,
+    source: OpenSource,
+    codec: Codec | PathmeshError,
+    release: () => Promise<void>
+  ) {
+    this.version = version
+    this.#source = source
+    this.#codec = codec
+    this.#release = release
+  }
+
+  /** Fetches the bytes, and loads what decodes them. That nothing does is told when the value is wanted. */
+  static async fetch(calls: Calls, ref: Ref, find: FindCodec, options: FetchOptions): Promise<Held> {
+    const got = await calls.getInline(await requestOf(calls, ref, options), options)
+    const { source, release } = opened(calls, got)
+    try {
+      return new Held(versionOfGot(ref, got), source, await readied(find, encodingOf(got)), release)
+    } catch (error) {
+      await release()
+      throw error
+    }
+  }
+
+  /** The value, decoded at the first call. NOT_FETCHED where that takes time, which `decoded()` has. */
+  value(): unknown {
+    if (this.#value !== undefined) return this.#value.value
+    const value = this.#decode()
+    if (!(value instanceof Promise)) return this.#keep(value)
+    value.catch(() => undefined)
+    throw new PathmeshError('NOT_FETCHED', `${this.#name} decodes this Payload in its own time: await get()`)
+  }
+
+  async decoded(): Promise<unknown> {
+    return this.#value === undefined ? this.#keep(await this.#decode()) : this.#value.value
+  }
+
+  /** What another codec makes of the same bytes. */
+  async decodedBy(codec: Codec): Promise<unknown> {
+    await codec.ready?.()
+    return await codec.decode(this.#opened())
+  }
+
+  /** Whether the bytes can still be read: until they were decoded. */
+  get isReadable(): boolean {
+    return this.#source !== undefined
+  }
+
+  /** Gives the file back; what is in memory stays good. */
+  async release(): Promise<void> {
+    this.#source?.close()
+    this.#source = undefined
+    await this.#release()
+  }
+
+  get #name(): string {
+    return this.#codec instanceof PathmeshError ? 'no codec' : `the codec ${this.#codec.id}`
+  }
+
+  #decode(): unknown {
+    if (this.#codec instanceof PathmeshError) throw this.#codec
+    return this.#codec.decode(this.#opened())
+  }
+
+  #opened(): OpenSource {
+    if (this.#source !== undefined) return this.#source
+    throw new PathmeshError('NOT_FETCHED', 'this Payload was released: fetch() it again')
+  }
+
+  #keep(value: unknown): unknown {
+    this.#value = { value }
+    // Nothing reads the file any more. A lease that cannot be given back ends with the connection.
+    this.release().catch(() => undefined)
+    return value
+  }
+}
+
+async function readied(find: FindCodec, encoding: Encoding | undefined): Promise<Codec | PathmeshError> {
+  try {
+    const codec = find(encoding)
+    await codec.ready?.()
+    return codec
+  } catch (error) {
+    if (hasCode(error, 'CODEC_NOT_FOUND')) return error
+    throw error
+  }
+}
+
+function encodingOf({ codec, mediaType }: Got | GotBytes): Encoding | undefined {
+  return codec === null ? undefined : { codec, mediaType: mediaType ?? mediaTypeOf(codec) }
+}
+
+function opened(calls: Calls, got: Got | GotBytes): { source: OpenSource; release: () => Promise<void> } {
+  if (got.event === 'bytes')
+    return { source: memorySource(new Uint8Array(Buffer.from(got.bytes, 'base64'))), release: () => Promise.resolve() }
+  if (got.kind !== 'file')
+    throw new PathmeshError('INVALID_ARGUMENT', `${got.path} is a ${got.kind}, and no Payload: get it as a Path`)
+  let { lease } = got
+  return {
+    source: fileSource(got.path, got.size),
+    release: async () => {
+      const held = lease
+      lease = null
+      if (held !== null) await calls.release(held)
+    }
+  }
+}

@@ -1,0 +1,291 @@
+// Payload: an object that travels by reference. Made of a value, it is published by `mesh.put()`; made of a reference, it fetches the
+// bytes and decodes them when the value is wanted. The JSON form holds the reference, never the value.
+
+import type { Readable } from 'node:stream'
+import type { Encoding } from '../proto/codec.ts'
+import { hasCode, PathmeshError } from '../proto/errors.ts'
+import { parsePayloadJson, refOfPayload, type PayloadFacts, type PayloadJson } from '../proto/payload-json.ts'
+import type { Ref } from '../proto/ref.ts'
+import type { CallOptions, Calls, RangeOptions, WaitOptions } from './calls.ts'
+import type { Codec } from './codecs/codec.ts'
+import { codecNamed, codecOf, registerCodec } from './codecs/registry.ts'
+import { saverCodec, type Saver } from './codecs/saver.ts'
+import { TensorFile } from './codecs/tensor-file.ts'
+import { ContentStream } from './content-stream.ts'
+import type { GetOptions } from './get.ts'
+import { Held } from './held.ts'
+import { Reference } from './reference.ts'
+import { revive } from './reviver.ts'
+import { fixed, type Version } from './version.ts'
+
+/** What is known of the encoded value, when a Payload came with it. */
+export type PayloadKnown = Omit<PayloadFacts, 'work' | 'origin' | 'path'>
+
+/** What a Payload is made of beside a value: a reference, its mesh, and what is known of it. */
+export interface PayloadParts {
+  readonly ref?: Ref | undefined
+  readonly calls?: Calls | undefined
+  readonly facts?: PayloadKnown | undefined
+  /** Decodes it, whatever the reference says. */
+  readonly codec?: string | Codec | undefined
+}
+
+export interface FetchPayloadOptions extends WaitOptions, Pick<GetOptions, 'stallMs' | 'timeoutMs' | 'waitMs'> {}
+
+export interface GetPayloadOptions extends FetchPayloadOptions {
+  /** The codec that decodes it: its id, or one itself. `bytes` gives what travelled; `arrow` or `polars` that kind of table. */
+  readonly as?: string | Codec | undefined
+}
+
+/** `Payload`, or a class that extends it and keeps its constructor. */
+export interface PayloadClass<P extends Payload = Payload> {
+  new (value?: unknown, parts?: PayloadParts): P
+  readonly codec?: string | undefined
+  readonly mediaType?: string | undefined
+  readonly name: string
+}
+
+/** What takes a JSON form. */
+interface Mesh {
+  payload<P extends Payload>(json: PayloadJson, options: { readonly type: PayloadClass<P> }): P
+}
+
+export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver<T> {
+  /** Of a class with `save` and `load`: the id under which its bytes are known; by default its name. */
+  static readonly codec?: string | undefined
+  /** RFC 6838: what the bytes that `save` writes are; by default unknown. */
+  static readonly mediaType?: string | undefined
+
+  readonly #own: { readonly value: T } | undefined
+  readonly #parts: PayloadParts
+  #held: Held | undefined
+
+  /** A value that is to be published by `mesh.put()`. The second argument is for `mesh.payload()` and `Payload.from()`. */
+  constructor(value?: T, parts: PayloadParts = {}) {
+    super()
+    if (value === undefined && parts.ref === undefined)
+      throw new TypeError('a Payload is made of a value, and undefined is none: use null')
+    this.#own = value === undefined ? undefined : { value }
+    this.#parts = parts
+  }
+
+  /** A class may encode its values itself: this writes one to a new file at the absolute path. */
+  save?(value: T, path: string): void | Promise<void>
+
+  /** And decode them: this reads what `save` wrote, from a file that is gone afterwards. */
+  load?(path: string): T | Promise<T>
+
+  /** Makes `load` of this class known to the program, for every Payload that names its codec. */
+  static register(this: PayloadClass): void {
+    registerCodec(codecOfClass(new this(null)))
+  }
+
+  /** The Payload in its JSON form. With a mesh it can be fetched; without one it is a value. INVALID_ARGUMENT for any other value. */
+  static from<P extends Payload>(this: PayloadClass<P>, json: unknown, mesh?: Mesh): P {
+    const parsed = parsePayloadJson(json)
+    if (mesh !== undefined) return mesh.payload(parsed, { type: this })
+    return new this(undefined, { ref: refOfPayload(parsed.$payload), facts: parsed.$payload })
+  }
+
+  /** For `JSON.parse(text, Payload.reviver)`: as `mesh.reviver`, for Payloads alone, which are values and belong to no mesh. */
+  static readonly reviver = (key: string, value: unknown): unknown =>
+    revive(key, value, { payload: json => Payload.from(json) })
+
+  // --- what it is
+
+  override get ref(): Ref {
+    if (this.#parts.ref !== undefined) return this.#parts.ref
+    throw new TypeError('this Payload has no name yet: mesh.put(name, payload) resolves to one that has')
+  }
+
+  /** Whether it has a name, and so can be handed on: what `mesh.put()` resolves to has, and every reference. */
+  get isPublished(): boolean {
+    return this.#parts.ref !== undefined
+  }
+
+  /** CID of the encoded value, where that is known. */
+  get cid(): string | undefined {
+    return this.#parts.facts?.cid ?? this.#held?.version.cid
+  }
+
+  /** Bytes of the encoded value, where known. */
+  get size(): number | undefined {
+    return this.#parts.facts?.size ?? this.#held?.version.size
+  }
+
+  /** Id of the codec that encoded it, where known. */
+  get codec(): string | undefined {
+    return this.#parts.facts?.codec ?? this.#held?.version.codec ?? undefined
+  }
+
+  /** The version that was fetched; undefined before. */
+  get fetched(): Version | undefined {
+    return this.#held?.version
+  }
+
+  // --- the value
+
+  /** The value, decoded when it is first asked for. NOT_FETCHED before the bytes are here. */
+  get value(): T {
+    if (this.#own !== undefined) return this.#own.value
+    if (this.#held === undefined)
+      throw new PathmeshError(
+        'NOT_FETCHED',
+        `${this.toString()} is not here yet: await get(), or fetch() and then .value`
+      )
+    const value = this.#held.value()
+    claim<T>(value)
+    return value
+  }
+
+  /** Fetches the bytes, and leaves decoding to `.value`. One that follows its name gets the newest version each time. */
+  async fetch(options: FetchPayloadOptions = {}): Promise<this> {
+    if (this.#own === undefined) await this.#fetch(options, false)
+    return this
+  }
+
+  /** The value, fetched if need be. The same object each time, unless there is a newer version. */
+  async get(options?: FetchPayloadOptions): Promise<T>
+  async get<V = unknown>(options: GetPayloadOptions): Promise<V>
+  async get({ as, ...options }: GetPayloadOptions = {}): Promise<unknown> {
+    if (as === undefined)
+      return this.#own === undefined ? await (await this.#fetch(options, false)).decoded() : this.value
+    const codec = typeof as === 'string' ? codecNamed(as) : as
+    return await (await this.#fetch(options, true)).decodedBy(codec)
+  }
+
+  /** Its bytes from `start` to `end` (both included), as they were encoded; fetches no more than is read. */
+  createReadStream(options: RangeOptions = {}): Readable {
+    return new ContentStream(this.calls(), this.ref, options)
+  }
+
+  /** Its named tensors, to be read one by one, without the others. CORRUPT where it is not safetensors. */
+  async tensors(options: CallOptions = {}): Promise<TensorFile> {
+    const { size, root, origin } = await this.stat(options)
+    const ref = fixed(this.ref, root, origin)
+    const calls = this.calls()
+    const read = async (start: number, end: number): Promise<Uint8Array> => {
+      const pieces: Uint8Array[] = []
+      if (start === end) return Buffer.concat(pieces)
+      for await (const piece of calls.content(ref, { ...options, start, end: end - 1 })) pieces.push(piece)
+      return Buffer.concat(pieces)
+    }
+    return await TensorFile.open({ size, read })
+  }
+
+  /** Gives back what was fetched: `.value` is NOT_FETCHED again, and the daemon may remove the bytes. */
+  async release(): Promise<void> {
+    const held = this.#held
+    this.#held = undefined
+    await held?.release()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
+  }
+
+  /** What travels in messages and state. TypeError before it was published. */
+  toJSON(): PayloadJson {
+    const { work, origin, path, version } = this
+    const { cid: _, seq, ...known } = this.#parts.facts ?? {}
+    const number = typeof version === 'number' ? version : seq
+    const fixedFacts = {
+      ...(typeof version === 'string' ? { cid: version } : {}),
+      ...known,
+      ...(number === undefined ? {} : { seq: number })
+    }
+    return {
+      $payload: {
+        ...(work === undefined ? {} : { work }),
+        ...(origin === undefined ? {} : { origin }),
+        path,
+        ...(version === undefined ? {} : fixedFacts)
+      }
+    }
+  }
+
+  /** The codec of its class, if that has one. */
+  get ownCodec(): Codec<T> | undefined {
+    return this.save === undefined && this.load === undefined ? undefined : codecOfClass(this)
+  }
+
+  /** The same, of another mesh or under another name. */
+  with(parts: PayloadParts): Payload<T> {
+    return this.#made(parts, this.#own?.value)
+  }
+
+  protected override calls(): Calls {
+    const { calls } = this.#parts
+    if (calls === undefined) throw new TypeError(`${this.toString()} belongs to no mesh: hand it to mesh.payload()`)
+    return calls
+  }
+
+  protected override derive(ref: Ref): Payload<T> {
+    const { calls, codec } = this.#parts
+    return this.#made({ ref, calls, codec })
+  }
+
+  #made(parts: PayloadParts, value?: T): Payload<T> {
+    const type: unknown = this.constructor
+    const made: unknown = isPayloadClass(type)
+      ? new type(value, { ...this.#parts, facts: undefined, ...parts })
+      : undefined
+    claim<Payload<T>>(made)
+    return made
+  }
+
+  /** `isRead`: whether the bytes themselves are wanted, and not only the value. */
+  async #fetch(options: FetchPayloadOptions, isRead: boolean): Promise<Held> {
+    const before = this.#held
+    const mayServe = before !== undefined && (!isRead || before.isReadable)
+    if (mayServe && this.version !== undefined) return before
+    const held = await this.#fetchByName(options)
+    if (mayServe && before.version.root === held.version.root) {
+      await held.release()
+      return before
+    }
+    this.#held = held
+    await before?.release()
+    return held
+  }
+
+  /** Where the name is not known here (yet), by what the reference says of its content. */
+  async #fetchByName(options: FetchPayloadOptions): Promise<Held> {
+    const { ref, version } = this
+    const providers = this.#parts.facts?.providers
+    const codec = (encoding: Encoding | undefined): Codec => this.#codec(encoding)
+    try {
+      return await Held.fetch(this.calls(), ref, codec, { ...options, providers })
+    } catch (error) {
+      if (!hasCode(error, 'NOT_FOUND', 'NOT_SYNCED') || ref.type === 'content' || typeof version !== 'string')
+        throw error
+      const asked = [...(ref.node === undefined ? [] : [ref.node]), ...(providers ?? [])]
+      const content = { type: 'content', cid: version, path: '' } as const
+      return await Held.fetch(this.calls(), content, codec, { ...options, providers: asked })
+    }
+  }
+
+  #codec(encoding: Encoding | undefined): Codec {
+    const { codec, facts } = this.#parts
+    if (codec !== undefined) return typeof codec === 'string' ? codecNamed(codec) : codec
+    if (this.load !== undefined) return codecOfClass(this)
+    if (encoding !== undefined) return codecOf(encoding)
+    if (facts?.codec !== undefined) return codecNamed(facts.codec)
+    throw new PathmeshError(
+      'CODEC_NOT_FOUND',
+      `${this.toString()} was shared as a file, which says nothing of a codec: get it as a Path, or by mesh.payload(ref, { codec })`
+    )
+  }
+}
+
+function codecOfClass<T>(payload: Payload<T>): Codec<T> {
+  const type: unknown = payload.constructor
+  const { name, codec = name, mediaType = 'application/octet-stream' } = isPayloadClass(type) ? type : Payload
+  return saverCodec(payload, { id: codec, mediaType })
+}
+
+const isPayloadClass = (type: unknown): type is PayloadClass =>
+  type === Payload || (typeof type === 'function' && type.prototype instanceof Payload)
+
+// What a codec made of the bytes is what the program said that they are: nobody else can know.
+function claim<T>(_: unknown): asserts _ is T {}

@@ -1,0 +1,100 @@
+// Publishing a value: encoded by its codec, and sent as it is encoded. A small one is sent at once; of a large one, no more is in
+// memory than a piece beside the value itself.
+
+import type { Meta, Put } from '../proto/api.ts'
+import { PathmeshError } from '../proto/errors.ts'
+import { SMALL_PAYLOAD_BYTES } from '../proto/limits.ts'
+import { checkName, parseRef } from '../proto/ref.ts'
+import type { Calls, WaitOptions } from './calls.ts'
+import type { Codec, Pieces } from './codecs/codec.ts'
+import { codecFor, codecNamed } from './codecs/registry.ts'
+import { Payload } from './payload.ts'
+import { versionOfPut } from './version.ts'
+
+export interface PutOptions extends WaitOptions {
+  /** How to encode it: the id of a codec, or one itself. By default the value decides. */
+  readonly codec?: string | Codec | undefined
+  /** Plain JSON that goes with this version, to every node. */
+  readonly meta?: Meta | undefined
+  /** Versions of this name to keep, the newest included; 2 by default. */
+  readonly keep?: number | undefined
+}
+
+/** Encodes and publishes a value under `name`, `work/path`. INVALID_ARGUMENT for what is no name. */
+export async function put<T>(
+  calls: Calls,
+  name: string,
+  value: T | Payload<T>,
+  options: PutOptions
+): Promise<Payload<T>> {
+  checkName(name)
+  const payload = value instanceof Payload ? value : new Payload<T>(value)
+  const codec = codecToPut(payload, options.codec)
+  await codec.ready?.()
+  options.signal?.throwIfAborted()
+  const { id, mediaType } = codec
+  const done = await putPieces(calls, name, await codec.encode(payload.value), { ...options, codec: id, mediaType })
+  const { cid, size, seq } = done
+  const ref = parseRef(versionOfPut(done).url)
+  return payload.with({ ref, calls, facts: { cid, size, seq, codec: id } })
+}
+
+/** Publishes what is encoded already. */
+export async function putPieces(
+  calls: Calls,
+  name: string,
+  pieces: Pieces,
+  {
+    codec,
+    mediaType,
+    meta,
+    keep,
+    ...wait
+  }: Omit<PutOptions, 'codec'> & { codec: string; mediaType?: string | undefined }
+): Promise<Put> {
+  const query = {
+    as: name,
+    codec,
+    ...(mediaType === undefined ? {} : { mediaType }),
+    ...(meta === undefined ? {} : { meta: JSON.stringify(meta) }),
+    ...(keep === undefined ? {} : { keep: String(keep) })
+  }
+  return await calls.put(query, await gathered(pieces, codec), wait)
+}
+
+/** The codec that was asked for, that of its class, or that of its value. */
+function codecToPut(payload: Payload, asked: string | Codec | undefined): Codec {
+  if (asked !== undefined) return typeof asked === 'string' ? codecNamed(asked) : asked
+  return payload.ownCodec ?? codecFor(payload.value)
+}
+
+/** All of it in one piece, if it is small; else the pieces as they come. */
+async function gathered(pieces: Pieces, codec: string): Promise<Pieces> {
+  if (pieces instanceof Uint8Array) return pieces.length <= SMALL_PAYLOAD_BYTES ? pieces : [pieces]
+  const source = checked(pieces, codec)
+  const first: Uint8Array[] = []
+  let bytes = 0
+  while (bytes <= SMALL_PAYLOAD_BYTES) {
+    const next = await source.next()
+    if (next.done === true) return Buffer.concat(first)
+    first.push(next.value)
+    bytes += next.value.length
+  }
+  return behind(first, source)
+}
+
+async function* behind(first: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* first
+  yield* rest
+}
+
+async function* checked(
+  pieces: Exclude<Pieces, Uint8Array>,
+  codec: string
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const piece of pieces) {
+    if (!(piece instanceof Uint8Array))
+      throw new PathmeshError('INVALID_ARGUMENT', `the codec ${codec} gave a ${typeof piece}, and not bytes`)
+    yield piece
+  }
+}
