@@ -6,11 +6,12 @@ import { fetch } from './fetch.ts'
 import { type Bench, print, round, type Report } from './figures.ts'
 import { memory } from './memory.ts'
 import { names } from './names.ts'
+import { payload } from './payload.ts'
 import { publish } from './publish.ts'
 import { tree } from './tree.ts'
 import { up } from './up.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { publish, fetch, tree, memory, up, announce, names }
+const BENCHES: Readonly<Record<string, Bench>> = { publish, fetch, tree, memory, up, announce, names, payload }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

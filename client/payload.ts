@@ -39,7 +39,8 @@ export interface GetPayloadOptions extends FetchPayloadOptions {
 
 /** `Payload`, or a class that extends it and keeps its constructor. */
 export interface PayloadClass<P extends Payload = Payload> {
-  new (value?: unknown, parts?: PayloadParts): P
+  /** `never`: a class takes values of its own kind alone. */
+  new (value?: never, parts?: PayloadParts): P
   readonly codec?: string | undefined
   readonly mediaType?: string | undefined
   readonly name: string
@@ -77,7 +78,7 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
 
   /** Makes `load` of this class known to the program, for every Payload that names its codec. */
   static register(this: PayloadClass): void {
-    registerCodec(codecOfClass(new this(null)))
+    registerCodec(codecOfClass(new this(undefined, { ref: NOWHERE })))
   }
 
   /** The Payload in its JSON form. With a mesh it can be fetched; without one it is a value. INVALID_ARGUMENT for any other value. */
@@ -227,9 +228,8 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
 
   #made(parts: PayloadParts, value?: T): Payload<T> {
     const type: unknown = this.constructor
-    const made: unknown = isPayloadClass(type)
-      ? new type(value, { ...this.#parts, facts: undefined, ...parts })
-      : undefined
+    claim<never>(value)
+    const made: unknown = isPayloadClass(type) ? new type(value, parts) : undefined
     claim<Payload<T>>(made)
     return made
   }
@@ -283,6 +283,9 @@ function codecOfClass<T>(payload: Payload<T>): Codec<T> {
   const { name, codec = name, mediaType = 'application/octet-stream' } = isPayloadClass(type) ? type : Payload
   return saverCodec(payload, { id: codec, mediaType })
 }
+
+/** Of one that is made for its methods alone. */
+const NOWHERE: Ref = { type: 'content', cid: '', path: '' }
 
 const isPayloadClass = (type: unknown): type is PayloadClass =>
   type === Payload || (typeof type === 'function' && type.prototype instanceof Payload)

@@ -102,6 +102,7 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     random,
     log,
     connected: () => swarm.connected(),
+    holding: run => retention.exclusive(run),
     caller: peer => names.get(peer),
     knowsOthers: () => swarm.hasOthers()
   })

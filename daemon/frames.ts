@@ -65,8 +65,9 @@ export async function readFrame(stream: Duplex): Promise<Frame | null> {
   }
   // What has begun must go on: a frame that is promised and not sent would hold its buffer.
   const deadline = new AbortController()
-  const late = new PathmeshError('TIMEOUT', `${stream.peer} stopped in the middle of a frame`)
-  const cancel = systemClock.after(FRAME_MS, () => deadline.abort(late))
+  const cancel = systemClock.after(FRAME_MS, () =>
+    deadline.abort(new PathmeshError('TIMEOUT', `${stream.peer} stopped in the middle of a frame`))
+  )
   try {
     const options = { signal: deadline.signal }
     const encoded = await stream.read(headerBytes, options)

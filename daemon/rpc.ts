@@ -191,9 +191,10 @@ async function answerOne(
 ): Promise<void> {
   const { id, method } = header
   // An asker that does not read holds what its answers are made of: it is cut off, and asks again when it is back.
-  const stuck = new PathmeshError('TIMEOUT', `${stream.peer} took nothing for ${ANSWER_WRITE_MS / 1000} s`)
   const send = async (bytes: readonly Uint8Array[], options: { signal?: AbortSignal } = {}): Promise<void> => {
-    const cancel = systemClock.after(ANSWER_WRITE_MS, () => stream.abort(stuck))
+    const cancel = systemClock.after(ANSWER_WRITE_MS, () =>
+      stream.abort(new PathmeshError('TIMEOUT', `${stream.peer} took nothing for ${ANSWER_WRITE_MS / 1000} s`))
+    )
     try {
       await stream.write(bytes, options)
     } finally {

@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import type { Change } from '../../proto/api.ts'
 import { addCommand, refText, type Enter } from './context.ts'
+import { kindText } from './kind-text.ts'
 import { nodeNames, type NodeNames } from './node-names.ts'
 import { table } from './table.ts'
 import { formatBytes, formatTime } from './units.ts'
@@ -33,9 +34,10 @@ function describe(found: readonly Change[], names: NodeNames): string {
     const when = formatTime(change.modified)
     const origin = names.short(change.origin)
     if (change.event === 'retired') return [String(change.seq), when, '-', '-', origin, 'retired']
-    const { seq, size, local, cid, meta, aliasOf } = change
+    const { seq, size, local, cid, codec, meta, aliasOf } = change
     const about = [
       cid,
+      ...(codec === null ? [] : [kindText(change)]),
       ...(aliasOf === null ? [] : [`alias of ${aliasOf}`]),
       ...(meta === null ? [] : [JSON.stringify(meta)])
     ]

@@ -3,6 +3,7 @@
 import { Option, type Command } from 'commander'
 import type { Name } from '../../proto/api.ts'
 import { addCommand, type Enter } from './context.ts'
+import { kindText } from './kind-text.ts'
 import { nodeNames, type NodeNames } from './node-names.ts'
 import { table } from './table.ts'
 import { formatBytes, formatTime } from './units.ts'
@@ -44,7 +45,7 @@ export function addLs(program: Command, enter: Enter): void {
         if (found.length > 0) return await output.data(describe(found, await nodeNames(mesh, signal)))
         if (prefix !== undefined || local !== undefined)
           output.talk(`no ${local === undefined ? '' : local ? 'local ' : 'remote '}name${startOf(prefix)}`)
-        else output.talk('no names yet: pathmesh share FILE')
+        else output.talk('no names yet: pathmesh share FILE, or pathmesh put WORK/NAME')
       })
     })
 }
@@ -54,9 +55,9 @@ function startOf(prefix: string | undefined): string {
 }
 
 function describe(found: readonly Name[], names: NodeNames): string {
-  const rows = found.map(({ work, path, kind, size, seq, modified, local, origin, conflict }) => [
+  const rows = found.map(({ work, path, kind, codec, size, seq, modified, local, origin, conflict }) => [
     `${work}/${path}${kind === 'directory' ? '/' : ''}`,
-    kind,
+    kindText({ kind, codec }),
     formatBytes(size),
     `${seq}${conflict === true ? ' (conflict)' : ''}`,
     formatTime(modified),

@@ -16,6 +16,7 @@ import { addLs } from './ls.ts'
 import { HungUp, Output } from './output.ts'
 import { addPeers } from './peers.ts'
 import { addProviders } from './providers.ts'
+import { addPut } from './put.ts'
 import { addShare } from './share.ts'
 import { addStat } from './stat.ts'
 import { addStatus } from './status.ts'
@@ -29,7 +30,7 @@ const USAGE = 2
 const INTERRUPTED = 130
 
 const ABOUT =
-  "Shares files between machines, peer to peer. Each machine runs a node (pathmesh up); the nodes of one mesh know each other's names, and fetch what these name from whoever has it, every byte checked."
+  "Shares files and objects between machines, peer to peer. Each machine runs a node (pathmesh up); the nodes of one mesh know each other's names, and fetch what these name from whoever has it, every byte checked."
 
 const AFTER = `
 A reference (REF) is WORK/PATH, WORK@NODE/PATH, a URL (pathmesh://work/path?version=3), or content alone (ipfs://CID/path).
@@ -49,6 +50,7 @@ const ADD = [
   addPeers,
   addWorks,
   addShare,
+  addPut,
   addAlias,
   addUnshare,
   addGet,

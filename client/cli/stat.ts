@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import type { Stat } from '../../proto/api.ts'
 import { addCommand, refText, type Enter } from './context.ts'
+import { kindText } from './kind-text.ts'
 import { nodeNames, type NodeNames } from './node-names.ts'
 import { factList } from './table.ts'
 import { formatBytes } from './units.ts'
@@ -37,10 +38,11 @@ export function addStat(program: Command, enter: Enter): void {
 function describe(stat: Stat, names: NodeNames): string {
   const facts: [string, string][] = [
     ['url', stat.url],
-    ['kind', `${stat.kind}${stat.executable ? ', executable' : ''}`],
+    ['kind', `${kindText(stat)}${stat.executable ? ', executable' : ''}`],
     ['size', `${formatBytes(stat.size)} (${stat.size} bytes)`],
     ['content', stat.cid]
   ]
+  if (stat.mediaType !== null) facts.push(['media type', stat.mediaType])
   if (stat.target !== null) facts.push(['points to', stat.target])
   if (stat.sub !== '') facts.push(['inside', `${stat.root} at ${stat.sub}`])
   if (stat.seq !== null) facts.push(['version', String(stat.seq)], ['published', new Date(stat.modified).toISOString()])

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import type { WatchEvent } from '../../proto/api.ts'
 import { addCommand, type Enter } from './context.ts'
 import { escapeLine } from './escape.ts'
+import { kindText } from './kind-text.ts'
 import { nodeNames, type NodeNames } from './node-names.ts'
 import type { Output } from './output.ts'
 import { formatBytes, formatTime, parseCursor } from './units.ts'
@@ -48,7 +49,12 @@ async function say(output: Output, event: WatchEvent, names: NodeNames): Promise
   const what =
     event.event === 'retired'
       ? 'retired'
-      : `version ${seq}  ${formatBytes(event.size)}${event.aliasOf === null ? '' : `  alias of ${event.aliasOf}`}`
+      : [
+          `version ${seq}`,
+          formatBytes(event.size),
+          ...(event.codec === null ? [] : [kindText(event)]),
+          ...(event.aliasOf === null ? [] : [`alias of ${event.aliasOf}`])
+        ].join('  ')
   const slash = event.event === 'version' && event.kind === 'directory' ? '/' : ''
   const line = `${formatTime(modified)}  ${work}/${path}${slash}  ${what}  ${names.short(origin)}`
   await output.data(`${escapeLine(line)}\n`)

@@ -2,12 +2,12 @@
 // dictionary entries and of union types. Says what is wrong; who calls says in which column. Assumes little-endian memory.
 
 import { isAscii, isUtf8 } from 'node:buffer'
-import { PathmeshError } from '../../proto/errors.ts'
+import type { PathmeshError } from '../../proto/errors.ts'
 
 /** Bytes of one view: length, then the value itself, or its first bytes, which buffer, and where in it. */
 const VIEW_BYTES = 16
 const INLINE_BYTES = 12
-/** Bytes that are looked at twice at most so often: views can show one stretch of bytes again and again. */
+/** How often over the text of views may be read: many of them can show the same bytes. */
 const TEXT_READS_MAX = 64
 
 /** Whether bit `i` of a bitmap is set. */

@@ -1,11 +1,12 @@
 // The codec of tables of `apache-arrow`, as Arrow IPC files: pandas, polars, pyarrow and DuckDB read them. Loads the library when
 // it is used, and hands it only bytes that have been looked through. Compresses nothing, so that a reader can map the file.
 
+import type * as ApacheArrow from 'apache-arrow'
 import { PathmeshError } from '../../proto/errors.ts'
+import { adoptTable } from './arrow-adopt.ts'
 import { checkArrowFile } from './arrow-check.ts'
 import { reason, unreadableColumn } from './arrow-errors.ts'
 import { checkName, type Field } from './arrow-schema.ts'
-import type { Table } from 'apache-arrow'
 import type { Codec } from './codec.ts'
 
 /** IANA's name of an Arrow IPC file. */
@@ -27,7 +28,7 @@ export interface ArrowField {
   readonly type: { readonly children?: readonly ArrowField[] | null }
 }
 
-let library: typeof import('apache-arrow') | undefined
+let library: typeof ApacheArrow | undefined
 
 export const arrowCodec: Codec<ArrowTable> = {
   id: 'arrow',
@@ -74,7 +75,7 @@ function hasFields(schema: unknown): boolean {
   return typeof schema === 'object' && schema !== null && 'fields' in schema && Array.isArray(schema.fields)
 }
 
-async function arrow(): Promise<typeof import('apache-arrow')> {
+async function arrow(): Promise<typeof ApacheArrow> {
   try {
     return (library ??= await import('apache-arrow'))
   } catch (error) {
@@ -87,28 +88,29 @@ async function arrow(): Promise<typeof import('apache-arrow')> {
 }
 
 /** Views of the table's own memory: the encoding is never there as a whole. */
-function encodeTable(
-  table: ArrowTable,
-  { Table, RecordBatchFileWriter }: typeof import('apache-arrow')
-): AsyncIterable<Uint8Array> {
-  if (!(table instanceof Table))
-    throw new PathmeshError(
-      'CODEC_NOT_FOUND',
-      'the table is of an older copy of apache-arrow than the one that pathmesh loads: have one copy (npm ls apache-arrow), ' +
-        "or put the bytes of its tableToIPC(table, 'file')"
-    )
-  checkDictionaries(table)
+function encodeTable(given: ArrowTable, arrow: typeof ApacheArrow): AsyncIterable<Uint8Array> {
   try {
-    return joinPieces(RecordBatchFileWriter.writeAll(table))
+    if (!hasParts(given)) throw new TypeError('its batches have no data: is it of a version before 7?')
+    const table = adoptTable(given, arrow)
+    checkDictionaries(table)
+    return joinPieces(arrow.RecordBatchFileWriter.writeAll(table))
   } catch (error) {
+    if (error instanceof PathmeshError) throw error
     throw new PathmeshError('CODEC_NOT_FOUND', `apache-arrow does not encode this table: ${reason(error)}`, {
       cause: error
     })
   }
 }
 
+/** Whether it has what the tables of all versions have. */
+function hasParts(table: ArrowTable): table is ArrowTable & ApacheArrow.Table {
+  return table.batches.every(
+    batch => typeof batch === 'object' && batch !== null && 'data' in batch && 'schema' in batch
+  )
+}
+
 /** A file has one dictionary for each column; batches of tables that were made apart have one each. */
-function checkDictionaries({ batches, schema }: Table): void {
+function checkDictionaries({ batches, schema }: ApacheArrow.Table): void {
   const seen = new Map<number, unknown>()
   for (const [id, { data }] of batches.flatMap(batch => [...batch.dictionaries])) {
     const known = seen.get(id) ?? data[0]

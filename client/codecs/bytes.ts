@@ -15,9 +15,9 @@ export const bytesCodec: Codec<BytesValue> = {
   id: 'bytes',
   mediaType: 'application/octet-stream',
   matches: (value): value is BytesValue =>
-    value instanceof Uint8Array || types.isArrayBuffer(value) || value instanceof Blob || isStream(value),
+    types.isUint8Array(value) || types.isArrayBuffer(value) || value instanceof Blob || isStream(value),
   encode: (value): Pieces => {
-    if (value instanceof Uint8Array) return value
+    if (types.isUint8Array(value)) return value
     if (types.isArrayBuffer(value)) return new Uint8Array(value)
     if (value instanceof Blob) return checked(value.stream())
     if (isStream(value)) return checked(value)
@@ -30,14 +30,14 @@ export const bytesCodec: Codec<BytesValue> = {
 }
 
 function isStream(value: unknown): value is AsyncIterable<Uint8Array> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  if (typeof value !== 'object' || value === null) return false
   return Symbol.asyncIterator in value && typeof value[Symbol.asyncIterator] === 'function'
 }
 
 async function* checked(pieces: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
   let at = 0
   for await (const piece of pieces) {
-    if (!(piece instanceof Uint8Array)) throw unencodable(piece, [at])
+    if (!types.isUint8Array(piece)) throw unencodable(piece, [at])
     yield piece
     at++
   }

@@ -1,5 +1,6 @@
 // CBOR to a value, in one pass over bytes that nobody vouches for. Makes nothing but plain data: fresh objects, lists, Maps, Sets,
-// Dates, numbers, text and memory; the size of all it makes stands in proportion to the bytes read.
+// Dates, numbers, text and memory. All it makes stands in proportion to the bytes read: the worst of them, an empty list or empty
+// bytes of one byte each, take some 130 bytes of memory.
 
 import { VALUE_DEPTH_MAX } from '../../proto/limits.ts'
 import { bigintOfBytes, dateOfSeconds, dateOfText } from './cbor-scalars.ts'

@@ -5,7 +5,15 @@ import { VALUE_DEPTH_MAX } from '../../proto/limits.ts'
 import { arrayTagOf, TAG_BIGINT, TAG_BIGINT_NEGATIVE, TAG_DATE_SECONDS, TAG_MAP, TAG_SET } from './cbor-tags.ts'
 import { CborWriter, MAJOR } from './cbor-writer.ts'
 import { atKey, type KeyStep } from './key-path.ts'
-import { isBareBuiltin, isPlainObject, misfit, plainKeys, plainProperty, unencodable } from './plain-data.ts'
+import {
+  isBareBuiltin,
+  isPlainList,
+  isPlainObject,
+  misfit,
+  plainKeys,
+  plainProperty,
+  unencodable
+} from './plain-data.ts'
 import { loneSurrogate } from './text.ts'
 
 /** The CBOR of a value, in memory of its own. Errors as said of `cborCodec`. */
@@ -40,7 +48,7 @@ class CborEncoder {
   }
 
   #object(value: object): void {
-    if (Array.isArray(value)) this.#inside(value, () => this.#list(value))
+    if (isPlainList(value)) this.#inside(value, () => this.#list(value))
     else if (isPlainObject(value)) this.#inside(value, () => this.#fields(value))
     else if (types.isMap(value) && isBareBuiltin(value)) this.#inside(value, () => this.#map(value))
     else if (types.isSet(value) && isBareBuiltin(value)) this.#inside(value, () => this.#set(value))

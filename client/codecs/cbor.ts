@@ -5,7 +5,7 @@ import { types } from 'node:util'
 import { decodeCbor } from './cbor-decode.ts'
 import { encodeCbor } from './cbor-encode.ts'
 import type { Codec } from './codec.ts'
-import { isBareBuiltin, isPlainObject } from './plain-data.ts'
+import { isBareBuiltin, isPlainList, isPlainObject } from './plain-data.ts'
 
 /**
  * RFC 8949. Comes back as it was: null, undefined, booleans, every number (-0, NaN, Infinity), strings, bigints of any size (tags
@@ -13,8 +13,8 @@ import { isBareBuiltin, isPlainObject } from './plain-data.ts'
  * back as one), the other typed arrays (RFC 8746), arrays and plain objects, in any nesting and with their order. An object
  * without a prototype comes back as a plain one.
  *
- * Encoding throws, naming the key: CODEC_NOT_FOUND for functions, symbols, instances of classes, getters (which do not run) and
- * holes in lists; INVALID_ARGUMENT for cycles, a key `__proto__`, half surrogate pairs and invalid Dates; TOO_LARGE past
+ * Encoding throws, naming the key: CODEC_NOT_FOUND for functions, symbols, instances of classes, Proxies, getters (which do not
+ * run) and holes in lists; INVALID_ARGUMENT for cycles, a key `__proto__`, half surrogate pairs and invalid Dates; TOO_LARGE past
  * VALUE_DEPTH_MAX or PAYLOAD_MEMORY_BYTES_MAX. What else an array, a Map or a Date has as properties is not looked at.
  *
  * From other languages: integers past 2^53 - 1 become bigints, maps whose keys are not all text Maps, dates as text (tag 0) Dates
@@ -27,7 +27,7 @@ export const cborCodec: Codec = {
   mediaType: 'application/cbor',
   matches: (value): value is unknown => {
     if (typeof value !== 'object') return ['boolean', 'number', 'bigint'].includes(typeof value)
-    if (value === null || Array.isArray(value) || isPlainObject(value)) return true
+    if (value === null || isPlainList(value) || isPlainObject(value)) return true
     return (types.isMap(value) || types.isSet(value) || types.isDate(value)) && isBareBuiltin(value)
   },
   encode: value => encodeCbor(value),

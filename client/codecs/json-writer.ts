@@ -7,8 +7,10 @@ import { VALUE_DEPTH_MAX } from '../../proto/limits.ts'
 import { atKey, type KeyStep } from './key-path.ts'
 import {
   inheritedProperty,
+  isPlainList,
   isPlainObject,
   misfit,
+  nameOf,
   plainKeys,
   plainProperty,
   refusal,
@@ -54,9 +56,9 @@ class JsonWriter {
     if (types.isDate(value) || ArrayBuffer.isView(value)) throw this.#lost(value)
     const form = this.#formOf(value, key)
     if (typeof form !== 'object' || form === null) return this.write(form, key)
-    if (!Array.isArray(form) && !isPlainObject(form)) throw this.#lost(form)
+    if (!isPlainList(form) && !isPlainObject(form)) throw this.#lost(form)
     this.#enter(value)
-    if (Array.isArray(form)) this.#array(form)
+    if (isPlainList(form)) this.#array(form)
     else this.#fields(form)
     this.#around.pop()
   }
@@ -126,7 +128,7 @@ class JsonWriter {
       types.isSet(value) ||
       types.isArrayBuffer(value)
     if (!kept && !ArrayBuffer.isView(value)) return unencodable(value, this.#steps)
-    const kind = typeof value === 'bigint' ? 'bigint' : Object.prototype.toString.call(value).slice(8, -1)
+    const kind = typeof value === 'object' && value !== null ? nameOf(value) : typeof value
     return refusal(
       `the ${kind} ${atKey(this.#steps)} as JSON`,
       'use the codec cbor, which keeps it, or put a text or a list',

@@ -33,11 +33,14 @@ export const jsonCodec: Codec = {
     const text = utf8Text(bytes, 'this JSON')
     checkDepth(bytes)
     const value = parsed(text.startsWith('\uFEFF') ? text.slice(1) : text)
-    // A key may hide behind escapes, and only behind those.
-    if (text.includes('__proto__') || text.includes('\\u')) refuseProto(value, [])
+    if (PROTO_KEY.test(text)) refuseProto(value, [])
     return value
   }
 }
+
+/** What may be a key `__proto__`, with any of its letters written as escapes. */
+const PROTO_KEY =
+  /"(?:_|\\u005f){2}(?:p|\\u0070)(?:r|\\u0072)(?:o|\\u006f)(?:t|\\u0074)(?:o|\\u006f)(?:_|\\u005f){2}"\s*:/i
 
 function parsed(text: string): unknown {
   try {

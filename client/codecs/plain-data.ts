@@ -5,16 +5,23 @@ import { types } from 'node:util'
 import { PathmeshError } from '../../proto/errors.ts'
 import { atKey, formatKeyPath, quoted, type KeyStep } from './key-path.ts'
 
-/** Whether it was made by `{}` or `Object.create(null)`, in this realm or another. */
+/** Whether it was made by `{}` or `Object.create(null)`, in this realm or another. No Proxy is: looking into one runs code. */
 export function isPlainObject(value: object): boolean {
+  if (types.isProxy(value)) return false
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || isObjectPrototype(prototype)
+}
+
+/** Whether it is a list that can be looked into. */
+export function isPlainList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && !types.isProxy(value)
 }
 
 /** Whether its class is one of the language's own, directly under Object: a Map, and nothing that extends Map. */
 export function isBareBuiltin(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
-  return typeof prototype === 'object' && prototype !== null && isObjectPrototype(Object.getPrototypeOf(prototype))
+  if (typeof prototype !== 'object' || prototype === null || types.isProxy(prototype)) return false
+  return isObjectPrototype(Object.getPrototypeOf(prototype))
 }
 
 /** Names of the properties that are data. CODEC_NOT_FOUND for one under a symbol, which every form would lose. */
@@ -56,7 +63,7 @@ export function misfit(
 /** A property that is data, its own or inherited. */
 export function inheritedProperty(value: object, key: string): unknown {
   let at: unknown = value
-  while (typeof at === 'object' && at !== null) {
+  while (typeof at === 'object' && at !== null && !types.isProxy(at)) {
     const found = Object.getOwnPropertyDescriptor(at, key)
     if (found !== undefined) return found.value
     at = Object.getPrototypeOf(at)
@@ -70,7 +77,8 @@ function detailsOf(steps: readonly KeyStep[]): { details: { key: string } } {
 
 function isObjectPrototype(value: unknown): boolean {
   if (value === Object.prototype) return true
-  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== null) return false
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false
+  if (Object.getPrototypeOf(value) !== null) return false
   return Object.hasOwn(value, 'isPrototypeOf') && Object.hasOwn(value, 'hasOwnProperty')
 }
 
@@ -81,6 +89,11 @@ function describe(value: unknown): { what: string; instead: string } {
   if (typeof value === 'symbol') return { what: 'symbol', instead: 'put its description, as text' }
   if (typeof value !== 'object' || value === null)
     return { what: value === null ? 'null' : typeof value, instead: 'leave it out' }
+  if (types.isProxy(value))
+    return {
+      what: 'Proxy',
+      instead: 'put a plain copy; a table, as polars makes them, as a Payload of its own'
+    }
   if (types.isPromise(value)) return { what: 'Promise', instead: 'await it first' }
   if (types.isRegExp(value)) return { what: 'RegExp', instead: 'put its source and flags, as text' }
   if (types.isNativeError(value)) return { what: 'Error', instead: 'put its name and message, as text' }
@@ -89,15 +102,19 @@ function describe(value: unknown): { what: string; instead: string } {
   if (types.isDataView(value) || types.isSharedArrayBuffer(value))
     return { what: nameOf(value), instead: 'put a Uint8Array of its bytes' }
   const name = nameOf(value)
-  const own = `put its fields into a plain object, or register a codec for its class with registerCodec`
+  const own = 'put its fields into a plain object, or register a codec for its class with registerCodec'
   if (TABLE.test(name))
-    return { what: name, instead: `put it as a Payload of its own and keep the reference here; or ${own}` }
+    return {
+      what: name,
+      instead: `put it as a Payload of its own and keep the reference, as its toJSON() gives it; or ${own}`
+    }
   if (typeof inheritedProperty(value, 'toJSON') === 'function')
     return { what: `instance of ${name}`, instead: `call its toJSON() and put what that gives; or ${own}` }
   return { what: `instance of ${name}`, instead: own }
 }
 
-function nameOf(value: object): string {
+/** The name of its class, fit for a message. */
+export function nameOf(value: object): string {
   const made = inheritedProperty(value, 'constructor')
   const name = typeof made === 'function' ? Object.getOwnPropertyDescriptor(made, 'name')?.value : undefined
   return typeof name === 'string' && /^[\w$]{1,60}$/.test(name) ? name : 'a class without a name'

@@ -1,6 +1,7 @@
 // The codec of DataFrames of `nodejs-polars`: Arrow IPC files too, so that who has no polars reads them as Arrow tables. Loads
 // the library, which is native code, when it is used, and hands it only bytes that have been looked through.
 
+import type * as NodejsPolars from 'nodejs-polars'
 import { PathmeshError } from '../../proto/errors.ts'
 import { checkArrowFile, readArrowSchema } from './arrow-check.ts'
 import { reason, unreadableColumn } from './arrow-errors.ts'
@@ -17,7 +18,7 @@ export interface PolarsFrame {
 
 const UNREAD: readonly string[] = ['union', 'interval', 'map']
 
-let library: typeof import('nodejs-polars') | undefined
+let library: typeof NodejsPolars | undefined
 
 export const polarsCodec: Codec<PolarsFrame> = {
   id: 'polars',

@@ -104,7 +104,7 @@ function arraysOf(tensors: readonly NamedTensor[]): Record<string, NodeJS.TypedA
     if (array === undefined) return undefined
     arrays.push([name, array])
   }
-  return arrays.length > 0 ? Object.fromEntries(arrays) : undefined
+  return Object.fromEntries(arrays)
 }
 
 /** The typed array that a tensor was made from, if it can be one. */

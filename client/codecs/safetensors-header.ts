@@ -117,7 +117,7 @@ export function checkName(name: unknown): asserts name is string {
 
 function textOf(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     throw new PathmeshError('CORRUPT', 'safetensors: the header is not UTF-8', { cause: error })
   }

@@ -112,7 +112,7 @@ export async function* withProgress<P extends Line, R extends Line>(
     }
     yield await work
   } finally {
-    stopped.abort(new PathmeshError('ABORTED', 'the client is gone'))
+    if (!ended) stopped.abort(new PathmeshError('ABORTED', 'the client is gone'))
   }
 }
 

@@ -34,7 +34,7 @@ export class Batch<Write> {
   readonly #heads = new Map<string, OriginHead>()
   readonly #highest = new Map<string, number>()
   /** The highest number of an origin in the table. */
-  readonly #last = new Map<string, number>()
+  readonly #last: Map<string, number>
   /** By number and origin. */
   readonly #numbered = new Map<string, Signed>()
   /** By name and origin, the numbers of earlier records, ascending. */
@@ -46,10 +46,16 @@ export class Batch<Write> {
   #position: number
   #proved = false
 
-  constructor(tables: CatalogueTables<Write>, headBefore: (origin: string) => OriginHead, position: number) {
+  /** `last`: what is known of the highest numbers; what is found out is added. */
+  constructor(
+    tables: CatalogueTables<Write>,
+    headBefore: (origin: string) => OriginHead,
+    { position, last }: { readonly position: number; readonly last: Map<string, number> }
+  ) {
     this.#tables = tables
     this.#headBefore = headBefore
     this.#position = position
+    this.#last = last
   }
 
   async load(incoming: readonly Signed[]): Promise<void> {
@@ -102,6 +108,7 @@ export class Batch<Write> {
     writes: Write[]
     heads: Map<string, OriginHead>
     changes: Signed[]
+    highest: ReadonlyMap<string, number>
     position: number
     proved: boolean
   } {
@@ -110,6 +117,7 @@ export class Batch<Write> {
       writes: this.#writes,
       heads: this.#heads,
       changes: this.#changes,
+      highest: this.#highest,
       position: this.#position,
       proved: this.#proved
     }

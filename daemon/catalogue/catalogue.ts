@@ -29,6 +29,8 @@ export interface CatalogueComponents<Write> extends Omit<ReconcilerParts<Write>,
   readonly tables: CatalogueTables<Write>
   readonly signer: Signer
   connected(): readonly string[]
+  /** Runs while nothing goes away of what is held; by default nothing does. */
+  holding?<T>(run: () => Promise<T>): Promise<T>
 }
 
 /** Peers asked for a version that nobody here remembers. */
@@ -156,19 +158,14 @@ export class Catalogue<Write> {
 
   /** The same, without waiting. */
   async known(path: string): Promise<VersionRecord[]> {
-    const found: VersionRecord[] = []
-    for (const name of [path, ...namesAbove(path)]) {
-      for await (const { record } of this.#records.named(name)) if (record.type === 'version') found.push(record)
-    }
-    return found
+    const found = await this.#named(path)
+    return found.filter(record => record.type === 'version')
   }
 
   /** Retirements of names that `path` is or lies in, the longest name first. */
   async retired(path: string): Promise<RetirementRecord[]> {
-    const found: RetirementRecord[] = []
-    for (const name of [path, ...namesAbove(path)])
-      for await (const { record } of this.#records.named(name)) if (record.type === 'retirement') found.push(record)
-    return found
+    const found = await this.#named(path)
+    return found.filter(record => record.type === 'retirement')
   }
 
   /** Newest versions of names that begin with `prefix`, by name and origin. */
@@ -219,6 +216,16 @@ export class Catalogue<Write> {
     let holder: ClaimRecord | undefined
     for await (const claim of this.claims(work)) if (holder === undefined || claim.epoch > holder.epoch) holder = claim
     return holder
+  }
+
+  /** Newest records of the name that `path` is or lies in, the longest name first. */
+  async #named(path: string): Promise<Signed['record'][]> {
+    const of = async (name: string): Promise<Signed['record'][]> => {
+      const records: Signed['record'][] = []
+      for await (const { record } of this.#records.named(name)) records.push(record)
+      return records
+    }
+    return (await Promise.all([path, ...namesAbove(path)].map(of))).flat()
   }
 
   async #askHistory(peer: string, name: string, origin: string, signal?: AbortSignal): Promise<Signed[]> {

@@ -1,25 +1,20 @@
 // What this node says: of its names, the works it is the home of, and itself. Each record has the next number of this origin,
-// one at a time, so that no number is used twice. Refuses names inside published ones.
+// one at a time, so that no number is used twice.
 
 import type { CID } from 'multiformats/cid'
-import type { Meta } from '../../proto/api.ts'
-import type { Encoding } from '../../proto/codec.ts'
 import { PathmeshError } from '../../proto/errors.ts'
-import { KEPT_VERSIONS, NUMBER_STEP_MAX } from '../../proto/limits.ts'
+import { NUMBER_STEP_MAX } from '../../proto/limits.ts'
 import { OwnLosses } from './own-losses.ts'
-import { OwnRoots } from './own-roots.ts'
-import { namesAbove } from './paths.ts'
 import {
-  type CatalogueRecord,
-  type NameRecord,
-  type NodeRecord,
-  type RecordBase,
-  type Signed,
-  type Signer,
-  signRecord,
-  type Source,
-  type VersionRecord
-} from './record.ts'
+  type Draft,
+  type GoAlong,
+  type NewVersion,
+  OwnPublications,
+  type Published,
+  type Saying
+} from './own-publications.ts'
+import { OwnRoots } from './own-roots.ts'
+import { type NameRecord, type NodeRecord, type Signed, type Signer, signRecord } from './record.ts'
 import type { Records } from './records.ts'
 
 export interface OwnRecordsComponents<Write> {
@@ -30,50 +25,31 @@ export interface OwnRecordsComponents<Write> {
   readonly clock: { now(): number }
   /** A node's human name, for messages. */
   nodeName(peerId: string): string | undefined
+  /** Runs while nothing goes away of what is held, which a version may stand for. */
+  holding?<T>(run: () => Promise<T>): Promise<T>
   /** Resolves once this node may count on: others have shown it what it may have lost, or there is nobody to ask. */
   mayNumber(): Promise<void>
 }
-
-export interface NewVersion {
-  readonly name: string
-  readonly root: CID
-  readonly kind: 'file' | 'directory'
-  readonly size: number
-  readonly meta: Meta | null
-  readonly of?: Source | null
-  readonly encoding?: Encoding | null
-  /** Versions of this name that are kept, the newest included. */
-  readonly keep?: number
-  /** The root that it lies in, if that is another: kept for as long. */
-  readonly within?: CID
-}
-
-export interface Published<Write> {
-  readonly record: VersionRecord
-  /** Nothing new: the newest version says the same. */
-  readonly unchanged: boolean
-  /** Names that lay inside a directory and are retired with this. */
-  readonly retired: readonly NameRecord[]
-  /** Roots that no own name keeps any more. */
-  readonly released: readonly CID[]
-  readonly writes: readonly Write[]
-}
-
-/** What a record says, less what this node fills in. */
-type Saying<R extends CatalogueRecord = CatalogueRecord> = R extends CatalogueRecord
-  ? Omit<R, Exclude<keyof RecordBase, 'name'>>
-  : never
 
 export class OwnRecords<Write> {
   readonly #parts: OwnRecordsComponents<Write>
   readonly #roots: OwnRoots<Write>
   readonly #losses: OwnLosses<Write>
+  readonly #publications: OwnPublications<Write>
   #confirmed = 0
 
   constructor(parts: OwnRecordsComponents<Write>) {
     this.#parts = parts
     this.#roots = new OwnRoots(parts.records)
     this.#losses = new OwnLosses(parts.records, parts.signer.peerId)
+    this.#publications = new OwnPublications({
+      self: parts.signer.peerId,
+      records: parts.records,
+      roots: this.#roots,
+      inTurn: run => this.#inTurn(run),
+      sign: all => this.#sign(all),
+      stage: said => this.#stage(said)
+    })
   }
 
   async open(): Promise<void> {
@@ -90,59 +66,29 @@ export class OwnRecords<Write> {
   }
 
   /**
-   * Makes the next version of an own name and hands its writes to `commit`, which puts them on the disk together with what
-   * they speak of. NAME_CONFLICT if the name lies inside a published one, or is a file and contains one.
+   * Makes the next version of an own name; what goes `along` is on the disk with it. NAME_CONFLICT if the name lies inside a published
+   * one, or is a file and contains one.
    */
-  publish<T>(version: NewVersion, commit: (published: Published<Write>) => Promise<T>): Promise<T> {
-    const { records, signer } = this.#parts
-    return this.#inTurn(async () => {
-      const { name, root, kind, size, meta, of = null, encoding = null, keep = KEPT_VERSIONS, within } = version
-      const before = (await records.get(name, signer.peerId))?.record
-      if (before?.type === 'version' && saysTheSame(before, version))
-        return commit({ record: before, unchanged: true, retired: [], released: [], writes: [] })
-      const inside = await this.#conflicts(name, kind)
-      const said = await this.#say([
-        ...inside.map(retired => ({ type: 'retirement' as const, name: retired.name })),
-        { type: 'version', name, root, kind, size, meta, of, encoding }
-      ])
-      const record = said.at(-1)?.record
-      if (record?.type !== 'version') throw new TypeError(`${name} did not become a version`)
-      const staged = await this.#stage(said)
-      const { writes, released } = await this.#roots.replace(record, { keep, within }, inside)
-      const result = await commit({
-        record,
-        unchanged: false,
-        retired: inside,
-        released,
-        writes: [...staged.writes, ...writes]
-      })
-      staged.apply()
-      return result
-    })
+  publish(version: NewVersion, along: GoAlong<Write> = nothing): Promise<Published> {
+    return this.#publications.publish(version, along)
   }
 
   /** Retires an own name. NOT_FOUND if it is not published, NOT_ORIGIN if only another node publishes it. */
-  retire<T>(
-    name: string,
-    commit: (
-      retirement: NameRecord,
-      retired: VersionRecord,
-      writes: readonly Write[],
-      released: readonly CID[]
-    ) => Promise<T>
-  ): Promise<T> {
+  retire(name: string, along: GoAlong<Write, Pick<Draft, 'released'>> = nothing): Promise<NameRecord> {
     const { records, signer } = this.#parts
     return this.#inTurn(async () => {
       const known = (await records.get(name, signer.peerId))?.record
       if (known?.type !== 'version') throw await this.#notOurs(name)
-      const said = await this.#say([{ type: 'retirement', name }])
-      const staged = await this.#stage(said)
-      const { writes, released } = await this.#roots.retire([known])
+      const { writes: rootWrites, released } = await this.#roots.retire([known])
+      const { writes, apply } = await along({ released })
+      const said = await this.#sign([{ saying: { type: 'retirement', name }, seq: known.seq + 1 }])
       const [retirement] = said
       if (retirement?.record.type !== 'retirement') throw new TypeError(`${name} was not retired`)
-      const result = await commit(retirement.record, known, [...staged.writes, ...writes], released)
+      const staged = await this.#stage(said)
+      await records.tables.commit([...staged.writes, ...rootWrites, ...writes])
       staged.apply()
-      return result
+      apply?.()
+      return retirement.record
     })
   }
 
@@ -196,29 +142,37 @@ export class OwnRecords<Write> {
 
   async #inTurn<T>(run: () => Promise<T>): Promise<T> {
     await this.#parts.mayNumber()
-    return this.#parts.records.exclusively(run)
+    const { records, holding } = this.#parts
+    return records.exclusively(() => (holding === undefined ? run() : holding(run)))
   }
 
-  /** Signs what is to be said, with the numbers that follow. */
+  /** Signs what is to be said, after what is known of each name, here and in records `besides`. */
   async #say(all: readonly Saying[], besides: readonly Signed[] = [], above = 0): Promise<Signed[]> {
+    const { records, signer } = this.#parts
+    const known = await Promise.all(all.map(({ name }) => records.get(name, signer.peerId)))
+    const seqOf = (name: string, here = 0): number =>
+      besides.reduce((most, { record }) => (record.name === name ? Math.max(most, record.seq) : most), here)
+    return this.#sign(
+      all.map((saying, i) => ({ saying, seq: seqOf(saying.name, known[i]?.record.seq) + 1 })),
+      above
+    )
+  }
+
+  /** Signs with the numbers that follow. */
+  #sign(all: readonly { readonly saying: Saying; readonly seq: number }[], above = 0): Promise<Signed[]> {
     const { records, signer, mesh, clock } = this.#parts
-    let number = Math.max(records.head(signer.peerId).number, above)
-    if (number > Number.MAX_SAFE_INTEGER - NUMBER_STEP_MAX)
+    const last = Math.max(records.head(signer.peerId).number, above)
+    if (last > Number.MAX_SAFE_INTEGER - NUMBER_STEP_MAX)
       throw new PathmeshError(
         'CORRUPT',
         'the numbers of this node are used up, by somebody who has its key: move its folder away to become a new node'
       )
-    const said: Signed[] = []
-    for (const saying of all) {
-      const known = (await records.get(saying.name, signer.peerId))?.record.seq ?? 0
-      const seq = besides.reduce(
-        (most, { record }) => (record.name === saying.name ? Math.max(most, record.seq) : most),
-        known
-      )
-      const base = { origin: signer.peerId, number: ++number, seq: seq + 1, time: clock.now() }
-      said.push(await signRecord({ ...saying, ...base }, mesh, signer))
-    }
-    return said
+    return Promise.all(
+      all.map(({ saying, seq }, i) => {
+        const base = { origin: signer.peerId, number: last + 1 + i, seq, time: clock.now() }
+        return signRecord({ ...saying, ...base }, mesh, signer)
+      })
+    )
   }
 
   async #stage(said: readonly Signed[]): Promise<Awaited<ReturnType<Records<Write>['stage']>>> {
@@ -235,29 +189,6 @@ export class OwnRecords<Write> {
     staged.apply()
   }
 
-  /** Own names inside `name`; throws where `name` may not be. */
-  async #conflicts(name: string, kind: 'file' | 'directory'): Promise<VersionRecord[]> {
-    const { records, signer } = this.#parts
-    for (const above of namesAbove(name)) {
-      const outer = (await records.get(above, signer.peerId))?.record
-      if (outer?.type === 'version')
-        throw new PathmeshError(
-          'NAME_CONFLICT',
-          `${name} lies inside ${above}, which is published: write into that ${outer.kind} and publish it, or unshare it first`
-        )
-    }
-    const inside: VersionRecord[] = []
-    for await (const { record } of records.list(`${name}/`))
-      if (record.origin === signer.peerId && record.type === 'version') inside.push(record)
-    const [first] = inside
-    if (first !== undefined && kind === 'file')
-      throw new PathmeshError(
-        'NAME_CONFLICT',
-        `${name} is a file, and ${first.name} is published inside that name: unshare it first`
-      )
-    return inside
-  }
-
   async #notOurs(name: string): Promise<PathmeshError> {
     for await (const { record } of this.#parts.records.named(name)) {
       if (record.type !== 'version') continue
@@ -268,23 +199,4 @@ export class OwnRecords<Write> {
   }
 }
 
-function saysTheSame(before: VersionRecord, { root, kind, meta, of = null, encoding = null }: NewVersion): boolean {
-  return (
-    before.root.equals(root) &&
-    before.kind === kind &&
-    before.encoding?.codec === encoding?.codec &&
-    before.encoding?.mediaType === encoding?.mediaType &&
-    JSON.stringify(before.meta) === JSON.stringify(meta) &&
-    isSameSource(before.of, of)
-  )
-}
-
-const isSameSource = (a: Source | null, b: Source | null): boolean =>
-  a === b ||
-  (a !== null &&
-    b !== null &&
-    a.root.equals(b.root) &&
-    a.path === b.path &&
-    a.name === b.name &&
-    a.origin === b.origin &&
-    a.seq === b.seq)
+const nothing = async (): Promise<{ writes: [] }> => ({ writes: [] })

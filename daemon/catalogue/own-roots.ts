@@ -9,7 +9,20 @@ import type { Records } from './records.ts'
 /** What it takes to let versions go, and their roots that nothing keeps then. */
 export interface LetGo<Write> {
   readonly writes: readonly Write[]
+  /** Roots of versions that go, whether or not something else keeps them. */
+  readonly gone: readonly CID[]
   readonly released: readonly CID[]
+}
+
+type OwnVersion = Pick<VersionRecord, 'name' | 'origin' | 'root' | 'seq'>
+
+interface KeepOptions {
+  /** Versions that are kept, the newest included. */
+  readonly keep: number
+  /** The root that it lies in, if that is another. */
+  readonly within?: CID | undefined
+  /** Whether the name never had a version. */
+  readonly isNew?: boolean
 }
 
 export class OwnRoots<Write> {
@@ -31,14 +44,14 @@ export class OwnRoots<Write> {
    * another root keeps that one too: it may lie nowhere else.
    */
   async replace(
-    version: VersionRecord,
-    { keep, within = version.root }: { readonly keep: number; readonly within?: CID | undefined },
+    version: OwnVersion,
+    { keep, within = version.root, isNew = false }: KeepOptions,
     retired: readonly VersionRecord[]
   ): Promise<LetGo<Write>> {
     const { root } = version
-    const window = (await this.#versions(version)).slice(Math.max(0, keep - 1))
-    const { writes, released } = await this.#letGo([...window, ...(await this.#all(retired))], [root, within])
-    return { writes: [...writes, ...this.#keep(version, version.seq, within)], released }
+    const window = isNew ? [] : (await this.#versions(version)).slice(Math.max(0, keep - 1))
+    const letGo = await this.#letGo([...window, ...(await this.#all(retired))], [root, within])
+    return { ...letGo, writes: [...letGo.writes, ...this.#keep(version, version.seq, within)] }
   }
 
   /** Lets go every version of these names. */
@@ -57,7 +70,7 @@ export class OwnRoots<Write> {
   }
 
   /** A row for each root; that of the version says in which other it lies. */
-  #keep({ name, root }: VersionRecord, seq: number, within: CID): Write[] {
+  #keep({ name, root }: Pick<OwnVersion, 'name' | 'root'>, seq: number, within: CID): Write[] {
     const { roots } = this.#records.tables
     if (within.toString() === root.toString()) return [roots.put(rootKey(root.bytes, name, seq), EMPTY)]
     return [roots.put(rootKey(within.bytes, name, seq), EMPTY), roots.put(rootKey(root.bytes, name, seq), within.bytes)]
@@ -65,6 +78,7 @@ export class OwnRoots<Write> {
 
   async #letGo(versions: readonly VersionRecord[], published: readonly CID[] = []): Promise<LetGo<Write>> {
     const { roots } = this.#records.tables
+    if (versions.length === 0) return { writes: [], gone: [], released: [] }
     const rows = await roots.getMany(versions.map(({ root, name, seq }) => rootKey(root.bytes, name, seq)))
     // Those that were let go before are remembered still, and not told of again.
     const gone = versions.flatMap((version, i) => {
@@ -83,7 +97,7 @@ export class OwnRoots<Write> {
     const writes = gone.flatMap(({ version: { name, seq }, roots: kept }) =>
       kept.map(root => roots.del(rootKey(root.bytes, name, seq)))
     )
-    return { writes, released: [...released.values()] }
+    return { writes, gone: gone.flatMap(({ roots: kept }) => kept), released: [...released.values()] }
   }
 
   async #all(retired: readonly VersionRecord[]): Promise<VersionRecord[]> {
@@ -91,7 +105,7 @@ export class OwnRoots<Write> {
   }
 
   /** Versions of a name that are known, the latest first. */
-  async #versions({ name, origin }: VersionRecord): Promise<VersionRecord[]> {
+  async #versions({ name, origin }: Pick<OwnVersion, 'name' | 'origin'>): Promise<VersionRecord[]> {
     const newest = (await this.#records.get(name, origin))?.record
     const versions = newest?.type === 'version' ? [newest] : []
     for await (const { record } of this.#records.history(name, origin))

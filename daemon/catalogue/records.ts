@@ -27,6 +27,8 @@ export class Records<Write> {
   readonly tables: CatalogueTables<Write>
   readonly #heads = new Map<string, OriginHead>()
   readonly #listeners = new Set<OnChanges>()
+  /** Of each origin whose records came lately, the highest number in the table, or above. */
+  readonly #last = new Map<string, number>()
   #position = 0
   /** There hardly ever are any, and every name that is listed asks. */
   #hasConflicts = false
@@ -149,17 +151,18 @@ export class Records<Write> {
 
   /** What it takes to keep records; to be called, committed and applied within one `exclusively`. */
   async stage(incoming: readonly Signed[], raise?: Raise): Promise<Staged<Write>> {
-    const batch = new Batch(this.tables, origin => this.head(origin), this.#position)
+    const batch = new Batch(this.tables, origin => this.head(origin), { position: this.#position, last: this.#last })
     await batch.load(incoming)
     for (const signed of incoming) await batch.add(signed)
     if (raise !== undefined) await batch.raise(raise)
-    const { writes, heads, changes, position, proved } = batch.end()
+    const { writes, heads, changes, highest, position, proved } = batch.end()
     return {
       writes,
       changes,
       apply: () => {
         for (const [origin, head] of heads) this.#heads.set(origin, head)
         this.#position = position
+        for (const [origin, number] of highest) this.#last.set(origin, Math.max(number, this.#last.get(origin) ?? 0))
         this.#hasConflicts ||= proved
         if (heads.size > 0) for (const listener of this.#listeners) listener(changes)
       }

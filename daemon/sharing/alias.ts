@@ -39,13 +39,9 @@ export async function aliasVersion(
   const meta = request.meta ?? record?.meta ?? null
   const encoding = beyond === '' ? (record?.encoding ?? null) : null
   const version = { name, root: cid, kind, size, meta, of, encoding, keep: 1, within: root }
-  const { record: alias } = await catalogue.own.publish(version, published =>
-    retention.exclusive(async () => {
-      const writes = [...published.writes, ...retention.release(published.released)]
-      if (writes.length > 0) await store.database.commit(writes)
-      return published
-    })
-  )
+  const { record: alias } = await catalogue.own.publish(version, async ({ released }) => ({
+    writes: retention.release(released)
+  }))
   retention.wake()
   return {
     url: urlOf(alias, (await catalogue.known(name)).length === 1),

@@ -14,7 +14,7 @@ import type { Resolved } from './resolve.ts'
 
 export interface SmallParts {
   readonly self: string
-  readonly store: Pick<Store, 'reader' | 'inline' | 'database'>
+  readonly store: Pick<Store, 'reader' | 'inline' | 'holdings' | 'database'>
   readonly peers: Peers
   readonly clock: Pick<Clock, 'after'>
 }
@@ -28,7 +28,7 @@ export interface Small {
 
 /** The file of a reference, if it is small and can be had at once; undefined where it must be fetched as others are. */
 export async function smallFile(
-  { entry, hints }: Resolved,
+  { entry, hints, root }: Resolved,
   asked: readonly string[],
   parts: SmallParts,
   signal: AbortSignal
@@ -36,7 +36,9 @@ export async function smallFile(
   const { cid, kind, size } = entry
   if (kind !== 'file' || size > SMALL_PAYLOAD_BYTES || cid.code !== RAW) return undefined
   const { self, store, peers } = parts
-  const here = await store.reader.block(cid)
+  // Whatever is held has a holding: only then are files looked through.
+  const isHeld = [cid, root].some(one => store.holdings.of(one).length > 0)
+  const here = (await store.inline.get(cid)) ?? (isHeld ? await store.reader.block(cid) : undefined)
   if (here !== undefined) return { bytes: here, from: null }
   const connected = new Set(peers.connected())
   for (const peer of new Set([...asked, ...hints])) {

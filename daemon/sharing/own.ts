@@ -2,8 +2,9 @@
 // that stands behind the record, then acknowledged. Refuses pathmesh's own folder.
 
 import { basename, join } from 'node:path'
-import type { CID } from 'multiformats/cid'
-import type { VersionRecord } from '../catalogue/record.ts'
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import type { Published } from '../catalogue/own-publications.ts'
+import type { OwnRecords } from '../catalogue/own-records.ts'
 import type { Hasher } from '../content/hasher.ts'
 import type { Write } from '../store/database.ts'
 import type { Holding } from '../store/holding-table.ts'
@@ -25,42 +26,8 @@ import { assertSeen } from './seen.ts'
 const PUBLISH_ATTEMPTS = 5
 
 /** What of the catalogue is needed to publish. */
-export interface OwnCatalogue {
-  readonly own: {
-    publish<T>(version: OwnVersion, commit: (published: OwnPublished) => Promise<T>): Promise<T>
-    retire<T>(
-      name: string,
-      commit: (
-        retirement: { readonly seq: number },
-        retired: VersionRecord,
-        writes: readonly Write[],
-        released: readonly CID[]
-      ) => Promise<T>
-    ): Promise<T>
-    /** Own names that keep a root: by their newest version, or by one in the window before it. */
-    namesOf(root: CID): Promise<readonly string[]>
-  }
-  known(name: string): Promise<readonly VersionRecord[]>
-  originsCalled(node: string): readonly string[]
-}
-
-export interface OwnVersion {
-  readonly name: string
-  readonly root: CID
-  readonly kind: 'file' | 'directory'
-  readonly size: number
-  readonly meta: Meta | null
-  readonly encoding?: Encoding
-  /** Versions of the name that keep their roots, the newest included. */
-  readonly keep: number
-}
-
-export interface OwnPublished {
-  readonly record: VersionRecord
-  readonly unchanged: boolean
-  readonly writes: readonly Write[]
-  /** Roots that no own name keeps any more. */
-  readonly released: readonly CID[]
+export type OwnCatalogue = Pick<Catalogue<Write>, 'known' | 'originsCalled'> & {
+  readonly own: Pick<OwnRecords<Write>, 'publish' | 'retire' | 'namesOf'>
 }
 
 export interface OwnParts {
@@ -142,7 +109,7 @@ export async function publish(
   { holding, made, isKept }: Built,
   parts: OwnParts,
   signal: AbortSignal
-): Promise<OwnPublished | undefined> {
+): Promise<Published | undefined> {
   const { store, catalogue, retention } = parts
   const version = {
     name,
@@ -154,27 +121,26 @@ export async function publish(
     keep: Math.max(1, keep ?? KEPT_VERSIONS)
   }
   const isInline = holding.class === 'inline'
-  const vanished = new PathmeshError('IN_USE', `${name} was removed from what is kept while it was published`)
+  const isNew = made !== undefined || !isKept
+  let vanished: PathmeshError | undefined
   try {
     signal.throwIfAborted()
-    return await catalogue.own.publish(version, published =>
-      retention.exclusive(async () => {
-        const isNew = made !== undefined || !isKept
-        if (!isNew && !isHeld(holding, store)) throw vanished
-        const replaced = isInline ? [] : await outdated(holding, name, parts)
-        const writes = [
-          ...published.writes,
-          ...(isNew && !isInline ? [store.holdings.put(holding)] : []),
-          ...(made?.writes ?? []),
-          ...retention.release(published.released),
-          ...replaced.map(other => store.holdings.delete(other))
-        ]
-        if (writes.length > 0) await store.database.commit(writes)
+    return await catalogue.own.publish(version, async ({ released }) => {
+      if (!isNew && !isHeld(holding, store))
+        throw (vanished = new PathmeshError('IN_USE', `${name} was removed from what is kept while it was published`))
+      const replaced = isInline ? [] : await outdated(holding, name, parts)
+      const writes = [
+        ...(isNew && !isInline ? [store.holdings.put(holding)] : []),
+        ...(made?.writes ?? []),
+        ...retention.release(released),
+        ...replaced.map(other => store.holdings.delete(other))
+      ]
+      const apply = (): void => {
         for (const other of replaced) store.holdings.forget(other)
         if (isNew && !isInline) store.holdings.remember(holding)
-        return published
-      })
-    )
+      }
+      return { writes, apply }
+    })
   } catch (error) {
     if (error === vanished) return undefined
     if (!isHeld(holding, store)) await made?.discard()
@@ -187,7 +153,7 @@ const isHeld = ({ root, path }: Holding, store: Store): boolean =>
 
 async function describe(
   name: string,
-  { record, unchanged }: OwnPublished,
+  { record, unchanged }: Published,
   { holding }: Built,
   { store, catalogue }: OwnParts
 ): Promise<Omit<ShareDone, 'copies'>> {
@@ -233,17 +199,14 @@ export async function unshare(text: string, parts: OwnParts): Promise<Unshared> 
   const name = `${ref.work}/${ref.path}`
   if (ref.node !== undefined && !catalogue.originsCalled(ref.node).includes(self))
     throw new PathmeshError('NOT_ORIGIN', `${name} is published by ${ref.node}: unshare it there`)
-  const done = await catalogue.own.retire(name, (retirement, _, writes, released) =>
-    retention.exclusive(async () => {
-      const holdings = released
-        .flatMap(root => store.holdings.of(root))
-        .filter(({ class: kind }) => kind === 'in-place')
-      const gone = holdings.map(holding => store.holdings.delete(holding))
-      await store.database.commit([...writes, ...gone, ...retention.release(released)])
+  const { seq } = await catalogue.own.retire(name, async ({ released }) => {
+    const holdings = released.flatMap(root => store.holdings.of(root)).filter(({ class: kind }) => kind === 'in-place')
+    const gone = holdings.map(holding => store.holdings.delete(holding))
+    const apply = (): void => {
       for (const holding of holdings) store.holdings.forget(holding)
-      return { url: formatRef({ ...ref, directory: false }), seq: retirement.seq }
-    })
-  )
+    }
+    return { writes: [...gone, ...retention.release(released)], apply }
+  })
   retention.wake()
-  return done
+  return { url: formatRef({ ...ref, directory: false }), seq }
 }

@@ -3,6 +3,7 @@
 
 import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
+import type { Published } from '../catalogue/own-publications.ts'
 import type { Clock } from '../clock.ts'
 import { cidOf, RAW } from '../content/multihash.ts'
 import { orAborted, withDeadline } from '../deadline.ts'
@@ -16,7 +17,7 @@ import { FLUSH_BYTES, KEPT_VERSIONS_MAX, PUT_STALL_MS, SMALL_PAYLOAD_BYTES } fro
 import { publishedName } from '../../proto/ref.ts'
 import { type OnProgress, progressOf } from './fetch.ts'
 import { pathOf, urlOf, workOf } from './names.ts'
-import { type Built, type OwnParts, publish, type OwnPublished, type Saying } from './own.ts'
+import { type Built, type OwnParts, publish, type Saying } from './own.ts'
 import { type BuildOptions, hashFiles, holdingOf, type Linked, scanAll } from './publish.ts'
 
 export interface PutParts extends OwnParts {
@@ -57,11 +58,15 @@ export async function putPayload(
   const options = optionsOf(query)
   const pieces = inTime(sent.bytes, parts, signal)
   const { first, isAll } = await upTo(pieces, SMALL_PAYLOAD_BYTES)
-  const published = isAll
-    ? await putSmall(Buffer.concat(first), options, parts, signal)
-    : await putLarge({ first, rest: pieces, size: sent.size }, options, parts, { signal, onProgress })
+  const [others, published] = await Promise.all([
+    parts.catalogue.known(options.name),
+    isAll
+      ? putSmall(Buffer.concat(first), options, parts, signal)
+      : putLarge({ first, rest: pieces, size: sent.size }, options, parts, { signal, onProgress })
+  ])
   if (published.released.length > 0) parts.retention.wake()
-  return describe(published, options, parts)
+  const isAlone = others.every(({ name, origin }) => name !== options.name || origin === parts.self)
+  return describe(published, options, isAlone)
 }
 
 function optionsOf({ as, codec = 'bytes', mediaType = mediaTypeOf(codec), meta, keep }: PutQuery): PutOptions {
@@ -87,7 +92,7 @@ async function putSmall(
   { name, saying }: PutOptions,
   parts: PutParts,
   signal: AbortSignal
-): Promise<OwnPublished> {
+): Promise<Published> {
   const root = cidOf(RAW, 'blake3', bytes)
   const holding = { root, kind: 'file', size: bytes.length, entries: 1, class: 'inline', path: '' } as const
   const made = {
@@ -103,7 +108,7 @@ async function putLarge(
   { name, saying }: PutOptions,
   parts: PutParts,
   waiting: Waiting
-): Promise<OwnPublished> {
+): Promise<Published> {
   const { store } = parts
   await store.needSpace(incoming.size ?? 0)
   const stage = await store.kept.begin(pathOf(name).split('/').at(-1) ?? 'payload')
@@ -179,19 +184,15 @@ async function write(
   }
 }
 
-function published(made: OwnPublished | undefined, name: string): OwnPublished {
+function published(made: Published | undefined, name: string): Published {
   if (made !== undefined) return made
   throw new PathmeshError('IN_USE', `${name} was removed from what is kept while it was published: put it again`)
 }
 
-async function describe(
-  { record, unchanged }: OwnPublished,
-  { name, saying: { encoding } }: PutOptions,
-  { catalogue }: PutParts
-): Promise<Put> {
+function describe({ record, unchanged }: Published, { name, saying: { encoding } }: PutOptions, isAlone: boolean): Put {
   return {
     event: 'done',
-    url: urlOf(record, (await catalogue.known(name)).length === 1),
+    url: urlOf(record, isAlone),
     work: workOf(name),
     path: pathOf(name),
     cid: record.root.toString(),

@@ -76,9 +76,10 @@ export async function settle(
   const records = await parts.names.resolve(path, signal)
   const { version: wanted } = ref
   if (wanted !== undefined) {
-    const retired = await parts.names.retired(path)
+    const isThere = records.some(record => isFrom(record, ref, parts))
+    const retired = isThere && typeof wanted === 'string' ? [] : await parts.names.retired(path)
     if (typeof wanted === 'number') refuseAmbiguous(ref, wanted, [...records, ...retired], parts)
-    if (!records.some(record => isFrom(record, ref, parts)))
+    if (!isThere)
       return await retiredVersion(
         ref,
         wanted,

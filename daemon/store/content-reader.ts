@@ -37,6 +37,8 @@ export interface SmallBlock {
 
 interface WantedBlock {
   readonly cid: CID
+  /** The block itself, where it lies in the index. */
+  readonly inline: Uint8Array | undefined
   readonly place: Place | undefined
 }
 
@@ -84,15 +86,13 @@ export class ContentReader {
     let [some, bytes]: [WantedBlock[], number] = [[], 0]
     for (let at = 0; at < cids.length; at += FILES_IN_A_TASK) {
       const next = cids.slice(at, at + FILES_IN_A_TASK)
-      const places = await this.#smallFiles(next)
-      for (const [i, cid] of next.entries()) {
-        const place = places[i]
-        const size = Number(place?.facts.fingerprint.size ?? 0)
+      for (const one of await this.#wantedBlocks(next)) {
+        const size = one.inline?.length ?? Number(one.place?.facts.fingerprint.size ?? 0)
         if (some.length >= FILES_IN_A_TASK || (some.length > 0 && bytes + size > SMALL_ANSWER_BYTES)) {
           yield await this.#readSmall(some)
           ;[some, bytes] = [[], 0]
         }
-        some.push({ cid, place })
+        some.push(one)
         bytes += size
       }
     }
@@ -140,11 +140,21 @@ export class ContentReader {
     return withdrawn
   }
 
+  async #wantedBlocks(cids: readonly CID[]): Promise<WantedBlock[]> {
+    const inline = await this.#parts.inline.getMany(cids)
+    const places = await this.#smallFiles(cids.filter((_, i) => inline[i] === undefined))
+    return cids.map((cid, i) => ({
+      cid,
+      inline: inline[i],
+      place: inline[i] === undefined ? places.shift() : undefined
+    }))
+  }
+
   async #readSmall(wanted: readonly WantedBlock[]): Promise<SmallBlock[]> {
     const found = wanted.flatMap(({ place }) => (place === undefined ? [] : [place]))
     for (const { facts } of found) this.#parts.onRead(facts)
     const tasks = found.map(({ facts }) => ({ path: facts.path, size: Number(facts.fingerprint.size) }))
-    const answer = await this.#parts.pool.read(tasks)
+    const answer = tasks.length === 0 ? NOTHING_READ : await this.#parts.pool.read(tasks)
     const bytesOf = new Map<Place, Uint8Array>()
     let at = 0
     for (const [i, place] of found.entries()) {
@@ -159,8 +169,8 @@ export class ContentReader {
         bytesOf.set(place, place.index === 'wrapped' ? wrapLeaf(bytes, hashNameOf(cid)).block : bytes)
     }
     const blocks: SmallBlock[] = []
-    for (const { cid, place } of wanted) {
-      const bytes = place === undefined ? undefined : bytesOf.get(place)
+    for (const { cid, inline, place } of wanted) {
+      const bytes = inline ?? (place === undefined ? undefined : bytesOf.get(place))
       blocks.push({ cid, bytes: bytes ?? (await this.block(cid)) })
     }
     return blocks
@@ -172,6 +182,7 @@ export class ContentReader {
 
   /** Files that are these blocks as a whole. */
   async #smallFiles(cids: readonly CID[]): Promise<(Place | undefined)[]> {
+    if (cids.length === 0) return []
     const found = await this.#parts.files.single(cids)
     return Promise.all(
       cids.map(async (cid, i) => {
@@ -280,6 +291,8 @@ export class ContentReader {
     this.#parts.onWithdrawn(facts)
   }
 }
+
+const NOTHING_READ = { files: [], bytes: new Uint8Array(0) }
 
 /** The indexes of ranges in order; INVALID_ARGUMENT where the file has no such leaf. */
 function* indexesOf(ranges: readonly LeafRange[], count: number, { cid }: FileFacts): Generator<number> {

@@ -18,6 +18,12 @@ export class InlineTable {
     return root.code === RAW ? this.#files.get(root.multihash.bytes) : undefined
   }
 
+  /** The same of several, in the order asked. */
+  async getMany(roots: readonly CID[]): Promise<(Uint8Array | undefined)[]> {
+    const found = await this.#files.getMany(roots.map(root => root.multihash.bytes))
+    return roots.map((root, i) => (root.code === RAW ? found[i] : undefined))
+  }
+
   put(root: CID, bytes: Uint8Array): Write {
     return put(this.#files, root.multihash.bytes, bytes)
   }

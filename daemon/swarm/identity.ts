@@ -1,7 +1,7 @@
 // This node's Ed25519 key, which is its name in the mesh: made once, kept in `identity.key`, used to sign.
 // Refuses a key file that others can read, or that is damaged: a new key would be another node.
 
-import { createPublicKey, type KeyObject, verify as verifyInThread } from 'node:crypto'
+import { createPrivateKey, createPublicKey, type KeyObject, sign, verify as verifyInThread } from 'node:crypto'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
@@ -112,10 +112,14 @@ function parseKey(bytes: Uint8Array, path: string): Ed25519PrivateKey {
 }
 
 function identityOf(privateKey: Ed25519PrivateKey): NodeIdentity {
+  // Made once: libp2p imports its key for each signature, which takes longer than that.
+  const text = (raw: Uint8Array): string => Buffer.from(raw).toString('base64url')
+  const [d, x] = [text(privateKey.raw.subarray(0, 32)), text(privateKey.publicKey.raw)]
+  const key = createPrivateKey({ key: { kty: 'OKP', crv: 'Ed25519', d, x }, format: 'jwk' })
   return {
     peerId: peerIdText(peerIdFromPrivateKey(privateKey)),
     privateKey,
     publicKey: privateKey.publicKey.raw,
-    sign: async bytes => await privateKey.sign(bytes)
+    sign: async bytes => sign(null, bytes, key)
   }
 }

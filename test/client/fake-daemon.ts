@@ -11,11 +11,15 @@ export interface Received {
   readonly path: string
   readonly query: URLSearchParams
   readonly headers: IncomingMessage['headers']
+  /** What was sent as JSON. */
   readonly body: unknown
+  readonly bytes: Buffer
 }
 
 export type Answer = (received: Received, response: ServerResponse) => void | Promise<void>
 export type Answers = Partial<Record<keyof typeof ROUTES, Answer>>
+/** Answers a request whose body it reads itself, or does not. */
+export type Early = Partial<Record<keyof typeof ROUTES, (request: IncomingMessage, response: ServerResponse) => void>>
 
 export const PEER = 'k51qzi5uqu5dgutdk6i1ynyzgkqngpha5xpgia3a5qqp4jsh0u4csozksxel3r'
 export const CID = 'bafkr4ibxzm7x6wlqx5gzl3tjk7v2tlf5nrqqpxwq3u3n5l3bqcxqz7y2ny'
@@ -47,10 +51,10 @@ export class FakeDaemon {
   }
 
   /** Listens; routes that are not given answer 404, but `status` STATUS, and `peers` none. */
-  static async start(answers: Answers = {}): Promise<FakeDaemon> {
+  static async start(answers: Answers = {}, early: Early = {}): Promise<FakeDaemon> {
     const folder = await temporaryFolder()
     const all: Answers = { status: json(STATUS), peers: lines(), ...answers }
-    const server = createServer((request, response) => void daemon.#answer(all, request, response))
+    const server = createServer((request, response) => void daemon.#answer(all, early, request, response))
     const daemon = new FakeDaemon(folder, server)
     await new Promise<void>(resolve => server.listen(daemon.socket, resolve))
     return daemon
@@ -67,19 +71,32 @@ export class FakeDaemon {
     await rm(this.folder, { recursive: true, force: true })
   }
 
-  async #answer(answers: Answers, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = []
-    for await (const chunk of request) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
+  async #answer(
+    answers: Answers,
+    early: Early,
+    request: IncomingMessage,
+    response: ServerResponse
+  ): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://pathmesh.local')
-    const text = Buffer.concat(chunks).toString()
-    const body: unknown = text === '' ? undefined : JSON.parse(text)
-    const received = { path: url.pathname, query: url.searchParams, headers: request.headers, body }
-    this.received.push(received)
-    response.setHeader(API_HEADER, API_VERSION)
     const answer = Object.entries(ROUTES).find(([, route]) => route.path === url.pathname)?.[0]
+    response.setHeader(API_HEADER, API_VERSION)
+    const unread = Object.entries(early).find(([name]) => name === answer)?.[1]
+    if (unread !== undefined) return unread(request, response)
+    const bytes = await received(request)
+    const { headers } = request
+    const isJson = headers['content-type'] === 'application/json'
+    const body: unknown = isJson ? JSON.parse(bytes.toString()) : undefined
+    const read = { path: url.pathname, query: url.searchParams, headers, body, bytes }
+    this.received.push(read)
     const known = Object.entries(answers).find(([name]) => name === answer)?.[1]
-    await (known ?? fail('NOT_FOUND', 'no such route'))(received, response)
+    await (known ?? fail('NOT_FOUND', 'no such route'))(read, response)
   }
+}
+
+async function received(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of request) if (Buffer.isBuffer(chunk)) chunks.push(chunk)
+  return Buffer.concat(chunks)
 }
 
 export async function temporaryFolder(): Promise<string> {
@@ -163,7 +180,31 @@ export const GOT = {
   bytesFetched: 1024,
   seconds: 0.5,
   lease: 'lease-1',
+  codec: null,
+  mediaType: null,
   providers: [{ peerId: PEER, bytes: 1024 }]
+}
+
+/** What answers a `get` that was inline. */
+export function gotBytes(bytes: Uint8Array, facts: object = {}): object {
+  const { path: _path, lease: _lease, ...got } = GOT
+  return { ...got, event: 'bytes', size: bytes.length, bytes: Buffer.from(bytes).toString('base64'), ...facts }
+}
+
+export const PUT = {
+  event: 'done',
+  url: 'pathmesh://train/metrics',
+  work: 'train',
+  path: 'metrics',
+  cid: CID,
+  codec: 'cbor',
+  mediaType: 'application/cbor',
+  size: 5,
+  seq: 4,
+  origin: PEER,
+  modified: 1_700_000_000_000,
+  meta: null,
+  unchanged: false
 }
 
 export const SHARED = {
@@ -203,6 +244,8 @@ export const NAME = {
   seq: 3,
   origin: PEER,
   modified: 1_700_000_000_000,
+  codec: null,
+  mediaType: null,
   local: true
 }
 

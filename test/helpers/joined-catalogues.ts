@@ -2,7 +2,7 @@
 // cut links, replace what a node answers, and see what was asked of it.
 
 import { Catalogue } from '../../daemon/catalogue/catalogue.ts'
-import type { NewVersion } from '../../daemon/catalogue/own-records.ts'
+import type { NewVersion } from '../../daemon/catalogue/own-publications.ts'
 import { decodeHeads, decodeNumbers } from '../../daemon/catalogue/messages.ts'
 import type { NameRecord, Signed } from '../../daemon/catalogue/record.ts'
 import { Records } from '../../daemon/catalogue/records.ts'
@@ -82,18 +82,12 @@ export class JoinedNode {
     return of.map(({ numbers }) => numbers)
   }
 
-  publish(name: string, text: string, more: Partial<NewVersion> = {}): Promise<{ seq: number; number: number }> {
-    return this.catalogue.own.publish(newVersion(name, text, more), async ({ record, writes }) => {
-      if (writes.length > 0) await this.tables.commit(writes)
-      return record
-    })
+  async publish(name: string, text: string, more: Partial<NewVersion> = {}): Promise<{ seq: number; number: number }> {
+    return (await this.catalogue.own.publish(newVersion(name, text, more))).record
   }
 
   retire(name: string): Promise<NameRecord> {
-    return this.catalogue.own.retire(name, async (retirement, _, writes) => {
-      await this.tables.commit(writes)
-      return retirement
-    })
+    return this.catalogue.own.retire(name)
   }
 
   /** Name, origin and seq of what a name is here. */

@@ -1,6 +1,7 @@
 // What one node says of its own names, over tables in memory that a test can fail, copy and open again.
 
-import { OwnRecords, type NewVersion, type OwnRecordsComponents } from '../../daemon/catalogue/own-records.ts'
+import type { NewVersion } from '../../daemon/catalogue/own-publications.ts'
+import { OwnRecords, type OwnRecordsComponents } from '../../daemon/catalogue/own-records.ts'
 import type { Signed } from '../../daemon/catalogue/record.ts'
 import { Records } from '../../daemon/catalogue/records.ts'
 import { MemoryTables, type MemoryWrite } from './memory-tables.ts'
@@ -46,25 +47,25 @@ export class OwnNode {
     return node
   }
 
-  publish(version: NewVersion): Promise<Said> {
-    return this.own.publish(version, async ({ record, unchanged, retired, released, writes }) => {
-      if (writes.length > 0) await this.tables.commit(writes)
-      return {
-        seq: record.seq,
-        number: record.number,
-        unchanged,
-        retired: retired.map(({ name }) => name),
-        released: released.map(String)
-      }
-    })
+  async publish(version: NewVersion): Promise<Said> {
+    const { record, unchanged, retired, released } = await this.own.publish(version)
+    return {
+      seq: record.seq,
+      number: record.number,
+      unchanged,
+      retired: retired.map(({ name }) => name),
+      released: released.map(String)
+    }
   }
 
   /** Roots that are released, as text. */
-  retire(name: string): Promise<string[]> {
-    return this.own.retire(name, async (_, __, writes, released) => {
-      await this.tables.commit(writes)
-      return released.map(String)
+  async retire(name: string): Promise<string[]> {
+    let roots: string[] = []
+    await this.own.retire(name, async ({ released }) => {
+      roots = released.map(String)
+      return { writes: [] }
     })
+    return roots
   }
 
   /** Everything that it says at the moment, by number. */

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import type { CID } from 'multiformats/cid'
-import type { NewVersion } from '../../daemon/catalogue/own-records.ts'
+import type { NewVersion } from '../../daemon/catalogue/own-publications.ts'
 import {
   type CatalogueRecord,
   type Signed,

@@ -1,11 +1,10 @@
 // What the users of a simulation's nodes do: publish, publish again, retire, alias, claim, and read. What they are told goes to
 // the oracle.
 
-import type { NewVersion, Published } from '../../daemon/catalogue/own-records.ts'
+import type { NewVersion } from '../../daemon/catalogue/own-publications.ts'
 import { RAW, cidOf } from '../../daemon/content/multihash.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import type { Seeded } from '../helpers/seeded.ts'
-import type { Write } from './disk.ts'
 import type { Life, SimNode } from './node.ts'
 import { type Oracle, Violation } from './oracle.ts'
 import type { Schedule } from './schedule.ts'
@@ -96,7 +95,7 @@ export class Work {
     const { oracle } = this.#parts
     const what = `version ${version.root.toString()}`
     this.#wish(node, life, version.name, what, async wish => {
-      const { record, retired, unchanged } = await life.brain.own.publish(version, done => this.#commit(life, done))
+      const { record, retired, unchanged } = await life.brain.own.publish(version)
       if (unchanged) return oracle.refused(node, version.name, wish)
       oracle.acknowledged(node, life.number, record, wish)
       for (const { name, seq } of retired) oracle.acknowledged(node, life.number, { name, seq: seq + 1 }, -1)
@@ -104,17 +103,9 @@ export class Work {
     })
   }
 
-  async #commit(life: Life, published: Published<Write>): Promise<Published<Write>> {
-    await life.commit(published.writes)
-    return published
-  }
-
   #retire(node: SimNode, life: Life, name: string): void {
     this.#wish(node, life, name, 'retirement', async wish => {
-      const record = await life.brain.own.retire(name, async (retirement, _, writes) => {
-        await life.commit(writes)
-        return retirement
-      })
+      const record = await life.brain.own.retire(name)
       this.#parts.oracle.acknowledged(node, life.number, record, wish)
       await life.brain.announced()
     })

@@ -72,6 +72,8 @@ describe('decoding CBOR that lies', () => {
       [`a1 ${text('model')} a1 ${text('layers')} 82 00 61ff`, /at model\.layers\[1\] \(byte 19\): a text is not UTF-8/]
     ])
     refuses([[`a1 ${text('m')} d90103 a1 05 81 1c`, /at m\.get\(5\)\[0\] \(byte 10\)/]])
+    const before = `81 a1 ${text('x')} 80  d90102 80  d90103 a1 80 80  bf 05 05 ff`
+    refuses([[`86 00 ${before} 1c`, /at \[5\] \(/]])
     refuses([[`d90103 a1 81 1c 05`, /at keys\(\)\[0\]\[0\] /]])
     assert.throws(
       () => decode(`a1 ${text('m')} 81 1c`),

@@ -108,7 +108,18 @@ describe('a value as CBOR', () => {
   })
 
   it('comes back as it was: a Date, to the ends of time', () => {
-    for (const time of [0, -1, 1, 999, 1_700_000_000_123, -62_167_219_200_000, 8.64e15, -8.64e15, 8.64e15 - 1])
+    for (const time of [
+      0,
+      -1,
+      1,
+      999,
+      1_700_000_000_123,
+      -62_167_219_200_000,
+      8.64e15,
+      -8.64e15,
+      8.64e15 - 1,
+      4_503_599_626_370_521
+    ])
       assert.deepEqual(roundTrip(new Date(time)), new Date(time))
     fc.assert(fc.property(fc.date({ noInvalidDate: true }), date => assert.deepEqual(roundTrip(date), date)))
   })
@@ -250,6 +261,11 @@ describe('encoding', () => {
     assert.deepEqual(roundTrip([entries]), [new Map([[1, 2]])])
     const toString = Object.defineProperty({ toJSON: 1 }, Symbol.toStringTag, { get: trap })
     assert.deepEqual(roundTrip(toString), { toJSON: 1 })
+    const handler = new Proxy({}, { get: trap })
+    for (const value of [new Proxy({}, handler), new Proxy([], handler), Object.create(new Proxy({}, handler))]) {
+      assert.ok(!cborCodec.matches(value))
+      assert.throws(() => encodeCbor({ in: value }), { code: 'CODEC_NOT_FOUND', message: / at in: / })
+    }
     assert.throws(() => encodeCbor(Object.create(Object.defineProperty({}, 'constructor', { get: trap }))), {
       code: 'CODEC_NOT_FOUND'
     })
@@ -290,7 +306,11 @@ describe('encoding', () => {
     assert.deepEqual(roundTrip({ a: shared, b: [shared] }), { a: shared, b: [shared] })
   })
 
-  it('goes as deep as the bound, both ways', () => {
+  it('goes as deep as the bound, both ways, and as wide as it wants', () => {
+    for (const one of [[], {}, new Map(), new Set()]) {
+      const wide = Array.from({ length: 2 * VALUE_DEPTH_MAX }, () => structuredClone(one))
+      assert.deepEqual(roundTrip(wide), wide)
+    }
     const deepest = nested(VALUE_DEPTH_MAX)
     assert.deepEqual(roundTrip(deepest), deepest)
     assert.throws(() => encodeCbor(nested(VALUE_DEPTH_MAX + 1)), { code: 'TOO_LARGE', message: /inside each other/ })

@@ -205,6 +205,7 @@ describe('safetensorsCodec', () => {
     })
     assert.deepEqual(decoded(encoded({})), {})
     assert.deepEqual(decoded(encoded(new Map())), {})
+    assert.equal(headerOf(encoded({})), '{}')
   })
 
   it('encode() refuses what it has no dtype for, naming it', () => {

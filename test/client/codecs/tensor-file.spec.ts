@@ -115,6 +115,7 @@ describe('TensorFile', () => {
     const code = 'NOT_FOUND'
     const message = 'no tensor is named "layer.0.wieght"; there are 5: did you mean "layer.0.weight" or "layer.0.bias"?'
     await assert.rejects(file.get('layer.0.wieght'), { code, message })
+    await assert.rejects(file.get('layer.0.bais'), { code, message: /"layer\.0\.bias" or "layer\.0\.weight"\?$/ })
     await assert.rejects(file.get('Scale'), { code, message: /"scale"\?$/ })
     await assert.rejects(file.slice('toString', 0, 0), { code, message: /there are 5$/ })
     assert.throws(() => file.info('__metadata__'), { code })

@@ -94,6 +94,7 @@ describe('toTensor()', () => {
     assert.deepEqual(toTensor(new OnnxTensor('float16', Uint16Array.of(1), [1])), tensor(Uint16Array.of(1), [1], 'F16'))
     assert.deepEqual(toTensor(new OnnxTensor('int64', BigInt64Array.of(1n), [])), tensor(BigInt64Array.of(1n), []))
     assert.equal(isTensor(new OnnxTensor('string', ['a'], [1])), false)
+    assert.equal(isTensor(new OnnxTensor('toString', data, [2])), false)
   })
 
   it('says that a tensor is on another device', () => {
@@ -174,6 +175,7 @@ describe('Float16Array', () => {
       assert.ok(safetensorsCodec.matches(value))
       assert.deepEqual(decoded(encoded(value)), value)
     }
+    assert.equal(bareArray('BF16', bits), undefined)
     assert.deepEqual(decoded(encoded({ a: toTensor(array) })), { a: tensor(bits, [2], 'F16') })
   })
 

@@ -47,11 +47,10 @@ describe('the catalogue of a data folder', () => {
     catalogue = await open()
   }
 
-  const publish = (name: string, text: string) =>
-    catalogue.own.publish(newVersion(name, text), async ({ record, writes }) => {
-      await opened.store.database.commit(writes)
-      return [record.seq, record.number]
-    })
+  const publish = async (name: string, text: string) => {
+    const { record } = await catalogue.own.publish(newVersion(name, text))
+    return [record.seq, record.number]
+  }
 
   /** As its news. */
   async function hear(...records: Signed[]): Promise<void> {

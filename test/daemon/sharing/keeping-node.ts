@@ -37,7 +37,10 @@ export class KeepingNode {
   readonly work: string
   readonly clock = new ManualClock(Date.now())
   readonly hasher = new Hasher({ threads: 1 })
-  readonly names = new OwnNames()
+  readonly names: OwnNames = new OwnNames({
+    commit: writes => this.store.database.commit(writes),
+    holding: run => this.retention.exclusive(run)
+  })
   readonly #remove: () => Promise<void>
   readonly #logged: string[] = []
   copier = noReflink

@@ -1,0 +1,242 @@
+// How a value is sent: small in one piece, large as it comes and is taken; and what fails fails with its own error.
+
+import assert from 'node:assert/strict'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { afterEach, beforeEach, describe, it } from 'mocha'
+import type { Codec, Pieces } from '../../client/codecs/codec.ts'
+import type { Mesh } from '../../client/mesh.ts'
+import { SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
+import { failsWith } from '../helpers/trees.ts'
+import { until } from '../helpers/until.ts'
+import { FakeDaemon, lines, problem, PUT } from './fake-daemon.ts'
+import { meshOf } from './payload-values.ts'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** A codec that gives these pieces, whatever the value. */
+const giving = (pieces: () => Pieces | Promise<Pieces>): Codec => ({
+  id: 'test/giving',
+  mediaType: 'application/octet-stream',
+  matches: (_): _ is unknown => false,
+  encode: pieces,
+  decode: () => null
+})
+
+describe('put()', () => {
+  let daemon: FakeDaemon
+  let mesh: Mesh
+  const start = async (...given: Parameters<typeof FakeDaemon.start>): Promise<void> => {
+    daemon = await FakeDaemon.start(...given)
+    mesh = meshOf(daemon)
+  }
+  beforeEach(() => start({ put: lines(PUT) }))
+  afterEach(async () => {
+    await mesh.close()
+    await daemon.stop()
+  })
+  const put = (pieces: () => Pieces | Promise<Pieces>, signal?: AbortSignal): Promise<unknown> =>
+    mesh.put('train/metrics', null, { codec: giving(pieces), signal })
+
+  const small: [string, number, () => Pieces | Promise<Pieces>][] = [
+    ['no byte', 0, () => new Uint8Array()],
+    ['no piece', 0, () => []],
+    ['pieces without bytes', 0, () => [new Uint8Array(), new Uint8Array()]],
+    ['one byte', 1, () => Buffer.from('x')],
+    ['a promise of bytes', 1, async () => Buffer.from('x')],
+    ['small pieces', 3, () => [Buffer.from('a'), Buffer.from('bc')]],
+    ['a piece of the bound', SMALL_PAYLOAD_BYTES, () => Buffer.alloc(SMALL_PAYLOAD_BYTES)],
+    ['pieces of the bound', SMALL_PAYLOAD_BYTES, () => [Buffer.alloc(1), Buffer.alloc(SMALL_PAYLOAD_BYTES - 1)]]
+  ]
+  for (const [what, size, pieces] of small) {
+    it(`sends ${what} in one request that says its length`, async () => {
+      await put(pieces)
+      const [{ headers, bytes } = assert.fail()] = daemon.received
+      assert.deepEqual([headers['content-length'], bytes.length, daemon.received.length], [String(size), size, 1])
+      assert.equal(headers['transfer-encoding'], undefined)
+    })
+  }
+
+  const large: [string, () => Pieces | Promise<Pieces>][] = [
+    ['one piece', () => Buffer.alloc(SMALL_PAYLOAD_BYTES + 1, 'x')],
+    ['many pieces', () => Array.from({ length: SMALL_PAYLOAD_BYTES + 1 }, () => Buffer.from('x'))],
+    [
+      'pieces in their time',
+      async function* () {
+        for (let sent = 0; sent < SMALL_PAYLOAD_BYTES + 1; sent += 5041) {
+          await new Promise(setImmediate)
+          yield Buffer.alloc(Math.min(5041, SMALL_PAYLOAD_BYTES + 1 - sent), 'x')
+        }
+      }
+    ]
+  ]
+  for (const [what, pieces] of large) {
+    it(`sends ${what} of more than is small as they come, all of them in order`, async () => {
+      await put(pieces)
+      const [{ headers, bytes } = assert.fail()] = daemon.received
+      assert.deepEqual([headers['content-length'], headers['transfer-encoding']], [undefined, 'chunked'])
+      assert.ok(bytes.equals(Buffer.alloc(SMALL_PAYLOAD_BYTES + 1, 'x')))
+    })
+  }
+
+  it('fails where a codec gives what is no bytes, small or large, and publishes nothing', async () => {
+    const notBytes = (value: unknown): (() => Pieces) => {
+      const pieces: unknown = [Buffer.alloc(SMALL_PAYLOAD_BYTES + 1), value]
+      assert.ok(Array.isArray(pieces))
+      return () => pieces
+    }
+    await assert.rejects(put(notBytes('text')), failsWith('INVALID_ARGUMENT', /test\/giving gave a string/))
+    const none: unknown = [null]
+    assert.ok(Array.isArray(none))
+    await assert.rejects(
+      put(() => none),
+      failsWith('INVALID_ARGUMENT', /gave a object/)
+    )
+    assert.deepEqual(daemon.received, [])
+  })
+
+  describe('of a source that fails', () => {
+    const errors: [string, Error][] = [
+      ['an error', new RangeError('the generator failed')],
+      ['a missing file', Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT' })],
+      ['a connection that was reset', Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })],
+      ['a broken pipe', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })],
+      ['a stream cut off', Object.assign(new Error('Premature close'), { code: 'ERR_STREAM_PREMATURE_CLOSE' })]
+    ]
+    for (const [what, error] of errors) {
+      for (const before of [0, SMALL_PAYLOAD_BYTES + 1, 3 * MiB]) {
+        it(`with ${what} after ${before} bytes fails with that error, and nothing is published`, async () => {
+          const failing = put(async function* () {
+            yield Buffer.alloc(before)
+            await new Promise(setImmediate)
+            throw error
+          })
+          await assert.rejects(failing, thrown => thrown === error)
+          assert.deepEqual(daemon.received, [])
+        })
+      }
+    }
+
+    it('after the daemon has begun to answer fails with its error', async () => {
+      await daemon.stop()
+      let cut = false
+      const early = (request: IncomingMessage, response: ServerResponse): void => {
+        request.on('close', () => (cut ||= !request.complete))
+        request.on('error', () => undefined)
+        response.flushHeaders()
+        request.resume()
+      }
+      await start({}, { put: early })
+      const error = new RangeError('too late')
+      const failing = put(async function* () {
+        yield Buffer.alloc(MiB)
+        await new Promise(resolve => setTimeout(resolve, 100))
+        throw error
+      })
+      await assert.rejects(failing, thrown => thrown === error)
+      await until('the daemon sees that it was cut off', () => cut)
+    })
+  })
+
+  it('to a slow daemon takes no more of its source than is taken', async () => {
+    await daemon.stop()
+    let taken: IncomingMessage | undefined
+    await start(
+      {},
+      {
+        put: (request, response) => {
+          response.flushHeaders()
+          taken = request
+          request.once('end', () => lines(PUT)({ path: '', query: new URLSearchParams(), headers: {}, body: null, bytes: Buffer.alloc(0) }, response))
+        }
+      }
+    )
+    let made = 0
+    const putting = put(function* () {
+      for (; made < 64; made++) yield Buffer.alloc(MiB)
+    })
+    await until('it is asked', () => taken !== undefined)
+    await new Promise(resolve => setTimeout(resolve, 200))
+    assert.ok(made < 16, `${made} MiB were made, and nothing was taken`)
+    taken?.resume()
+    await putting
+    assert.equal(made, 64)
+  })
+
+  it('ends with the error of a daemon that wants no more, and lets its source end', async () => {
+    await daemon.stop()
+    const refused = { event: 'error', error: problem('NO_SPACE', 'the disk is full') }
+    await start({}, { put: (_, response) => void response.end(`${JSON.stringify(refused)}\n`) })
+    let ended = false
+    const failing = put(async function* () {
+      try {
+        while (true) {
+          yield Buffer.alloc(MiB)
+          await new Promise(setImmediate)
+        }
+      } finally {
+        ended = true
+      }
+    })
+    await assert.rejects(failing, failsWith('NO_SPACE', /the disk is full/))
+    await daemon.stop()
+    await until('the source is ended', () => ended)
+  })
+
+  describe('that is aborted', () => {
+    const reason = new RangeError('enough')
+
+    it('in the middle fails with the reason, is cut off, and ends its source', async () => {
+      await daemon.stop()
+      let cut = false
+      await start(
+        {},
+        {
+          put: request => {
+            request.on('error', () => undefined)
+            request.on('close', () => (cut ||= !request.complete))
+            request.resume()
+          }
+        }
+      )
+      const controller = new AbortController()
+      let ended = false
+      const putting = put(async function* () {
+        try {
+          for (let i = 0; ; i++) {
+            yield Buffer.alloc(MiB)
+            if (i === 3) controller.abort(reason)
+            await new Promise(setImmediate)
+          }
+        } finally {
+          ended = true
+        }
+      }, controller.signal)
+      await assert.rejects(putting, error => error === reason)
+      await until('it is cut off and ended', () => cut && ended)
+    })
+
+    for (const [what, before] of [
+      ['its first byte', 0],
+      ['its last, when it is large', SMALL_PAYLOAD_BYTES + 1]
+    ] as const) {
+      it(`while its source waits for ${what} fails with the reason`, async () => {
+        const controller = new AbortController()
+        const waiting = new Promise<never>(() => undefined)
+        let isAsked = false
+        const putting = put(async function* () {
+          yield Buffer.alloc(before)
+          isAsked = true
+          await waiting
+        }, controller.signal)
+        const failed = assert.rejects(putting, error => error === reason)
+        await until('it is asked', () => isAsked)
+        controller.abort(reason)
+        await Promise.race([
+          failed,
+          new Promise((_, reject) => setTimeout(() => reject(new Error('it still waits')), 2000).unref())
+        ])
+      })
+    }
+  })
+})
