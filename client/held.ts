@@ -12,8 +12,8 @@ import { fileSource, memorySource, type OpenSource } from './codecs/source.ts'
 import { requestOf, type FetchOptions } from './get.ts'
 import { versionOfGot, type Version } from './version.ts'
 
-/** What decodes a value that was encoded so, or says nothing of it. CODEC_NOT_FOUND where nothing does. */
-export type FindCodec = (encoding: Encoding | undefined) => Codec
+/** What decodes a value that was encoded so, or says nothing of it, the best first. CODEC_NOT_FOUND where nothing does. */
+export type FindCodecs = (encoding: Encoding | undefined) => readonly [Codec, ...Codec[]]
 
 export class Held {
   readonly version: Version
@@ -35,7 +35,7 @@ export class Held {
   }
 
   /** Fetches the bytes, and loads what decodes them. That nothing does is told when the value is wanted. */
-  static async fetch(calls: Calls, ref: Ref, find: FindCodec, options: FetchOptions): Promise<Held> {
+  static async fetch(calls: Calls, ref: Ref, find: FindCodecs, options: FetchOptions): Promise<Held> {
     const got = await calls.getInline(await requestOf(calls, ref, options), options)
     const { source, release } = opened(calls, got)
     try {
@@ -99,11 +99,26 @@ export class Held {
   }
 }
 
-async function readied(find: FindCodec, encoding: Encoding | undefined): Promise<Codec | PathmeshError> {
+/** The first whose libraries are installed; the error of the first of all, where none is. */
+async function readied(find: FindCodecs, encoding: Encoding | undefined): Promise<Codec | PathmeshError> {
+  let missing: PathmeshError | undefined
   try {
-    const codec = find(encoding)
+    for (const codec of find(encoding)) {
+      const fault = await faultOf(codec)
+      if (fault === undefined) return codec
+      missing ??= fault
+    }
+  } catch (error) {
+    if (!hasCode(error, 'CODEC_NOT_FOUND')) throw error
+    missing ??= error
+  }
+  return missing ?? new PathmeshError('CODEC_NOT_FOUND', 'nothing decodes this Payload')
+}
+
+async function faultOf(codec: Codec): Promise<PathmeshError | undefined> {
+  try {
     await codec.ready?.()
-    return codec
+    return undefined
   } catch (error) {
     if (hasCode(error, 'CODEC_NOT_FOUND')) return error
     throw error

@@ -2,13 +2,13 @@
 // bytes and decodes them when the value is wanted. The JSON form holds the reference, never the value.
 
 import type { Readable } from 'node:stream'
-import type { Encoding } from '../proto/codec.ts'
+import { mediaTypeOf, type Encoding } from '../proto/codec.ts'
 import { hasCode, PathmeshError } from '../proto/errors.ts'
 import { parsePayloadJson, refOfPayload, type PayloadFacts, type PayloadJson } from '../proto/payload-json.ts'
 import type { Ref } from '../proto/ref.ts'
 import type { CallOptions, Calls, RangeOptions, WaitOptions } from './calls.ts'
 import type { Codec } from './codecs/codec.ts'
-import { codecNamed, codecOf, registerCodec } from './codecs/registry.ts'
+import { codecNamed, codecsOf, registerCodec } from './codecs/registry.ts'
 import { saverCodec, type Saver } from './codecs/saver.ts'
 import { TensorFile } from './codecs/tensor-file.ts'
 import { ContentStream } from './content-stream.ts'
@@ -253,24 +253,24 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
   async #fetchByName(options: FetchPayloadOptions): Promise<Held> {
     const { ref, version } = this
     const providers = this.#parts.facts?.providers
-    const codec = (encoding: Encoding | undefined): Codec => this.#codec(encoding)
+    const codecs = (encoding: Encoding | undefined): readonly [Codec, ...Codec[]] => this.#codecs(encoding)
     try {
-      return await Held.fetch(this.calls(), ref, codec, { ...options, providers })
+      return await Held.fetch(this.calls(), ref, codecs, { ...options, providers })
     } catch (error) {
       if (!hasCode(error, 'NOT_FOUND', 'NOT_SYNCED') || ref.type === 'content' || typeof version !== 'string')
         throw error
       const asked = [...(ref.node === undefined ? [] : [ref.node]), ...(providers ?? [])]
       const content = { type: 'content', cid: version, path: '' } as const
-      return await Held.fetch(this.calls(), content, codec, { ...options, providers: asked })
+      return await Held.fetch(this.calls(), content, codecs, { ...options, providers: asked })
     }
   }
 
-  #codec(encoding: Encoding | undefined): Codec {
+  #codecs(encoding: Encoding | undefined): readonly [Codec, ...Codec[]] {
     const { codec, facts } = this.#parts
-    if (codec !== undefined) return typeof codec === 'string' ? codecNamed(codec) : codec
-    if (this.load !== undefined) return codecOfClass(this)
-    if (encoding !== undefined) return codecOf(encoding)
-    if (facts?.codec !== undefined) return codecNamed(facts.codec)
+    if (codec !== undefined) return [typeof codec === 'string' ? codecNamed(codec) : codec]
+    if (this.load !== undefined) return [codecOfClass(this)]
+    if (encoding !== undefined) return codecsOf(encoding)
+    if (facts?.codec !== undefined) return codecsOf({ codec: facts.codec, mediaType: mediaTypeOf(facts.codec) })
     throw new PathmeshError(
       'CODEC_NOT_FOUND',
       `${this.toString()} was shared as a file, which says nothing of a codec: get it as a Path, or by mesh.payload(ref, { codec })`
@@ -291,4 +291,5 @@ const isPayloadClass = (type: unknown): type is PayloadClass =>
   type === Payload || (typeof type === 'function' && type.prototype instanceof Payload)
 
 // What a codec made of the bytes is what the program said that they are: nobody else can know.
+// oxlint-disable-next-line no-unused-vars, typescript/no-unnecessary-type-parameters -- only the compiler is told
 function claim<T>(_: unknown): asserts _ is T {}

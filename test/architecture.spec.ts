@@ -33,7 +33,7 @@ const STATIC = new RegExp(
   'gm'
 )
 const FOR_EFFECT = /^import\s+['"]([^'"]+)['"]/gm
-const LAZY = /\b(?:import|require)\(\s*['"`]([^'"`]+)['"`]/g
+const LAZY = /\b(?:import(?:\.meta\.resolve)?|require)\(\s*['"`]([^'"`]+)['"`]/g
 
 describe('the sources', () => {
   const sources = [...SHIPPED, ...UNSHIPPED].flatMap(folder => filesOf(folder)).concat('bin.ts')
@@ -82,8 +82,8 @@ describe('the sources', () => {
     assert.deepEqual(edges.filter(({ to, isOurs }) => !isOurs && isBuiltin(to) && !known.includes(to)).map(shown), [])
   })
 
-  it('load no zod, libp2p or level with the client, and no daemon with the command', () => {
-    const heavy = /^(?:zod|@hono\/.*|hono|level|libp2p|@libp2p\/.*|commander)$/
+  it('load no zod, libp2p or level with the client, no daemon with the command, and no package that may be missing', () => {
+    const heavy = /^(?:zod|@hono\/.*|hono|level|libp2p|@libp2p\/.*|commander|apache-arrow|nodejs-polars|@napi-rs\/.*)$/
     const program = reached('client/index.ts', all)
     assert.deepEqual(
       [...program].filter(name => heavy.test(name) || name.startsWith('client/cli/')),
@@ -92,7 +92,9 @@ describe('the sources', () => {
     const command = reached('bin.ts', all)
     assert.ok(command.has('client/cli/main.ts'))
     assert.deepEqual(
-      [...command].filter(name => name.startsWith('daemon/') || /^(?:zod|@hono\/.*|level|libp2p)$/.test(name)),
+      [...command].filter(
+        name => name.startsWith('daemon/') || /^(?:zod|@hono\/.*|level|libp2p|apache-arrow|nodejs-polars)$/.test(name)
+      ),
       []
     )
   })
@@ -137,6 +139,7 @@ describe('the packages', () => {
   const manifest = parse('package.json')
   const dependencies = keysOf(manifest, 'dependencies')
   const development = keysOf(manifest, 'devDependencies')
+  const peers = keysOf(manifest, 'peerDependencies')
   const edges = (folders: readonly string[]): Import[] =>
     [...folders.flatMap(folder => filesOf(folder)), ...(folders === SHIPPED ? ['bin.ts'] : [])]
       .flatMap(path => read(path).imports)
@@ -145,7 +148,7 @@ describe('the packages', () => {
   it('that the sources import are declared', () => {
     assert.deepEqual(
       edges(SHIPPED)
-        .filter(({ to }) => !dependencies.includes(to))
+        .filter(({ to, isType, isLazy }) => !dependencies.includes(to) && !(peers.includes(to) && (isType || isLazy)))
         .map(shown),
       []
     )
@@ -161,13 +164,21 @@ describe('the packages', () => {
   it('that are declared are used', () => {
     const shipped = new Set(edges(SHIPPED).map(({ to }) => to))
     assert.deepEqual(
-      dependencies.filter(name => !shipped.has(name)),
+      [...dependencies, ...peers].filter(name => !shipped.has(name)),
       []
     )
     const tools = /^(?:@types\/.*|typescript|oxlint|oxlint-tsgolint|oxfmt|protons|mocha)$/
     const unshipped = new Set(edges(UNSHIPPED).map(({ to }) => to))
     assert.deepEqual(
       development.filter(name => !tools.test(name) && !unshipped.has(name)),
+      []
+    )
+  })
+
+  it('that a user may leave out are optional peers, and installed for the tests', () => {
+    assert.deepEqual(peers, keysOf(manifest, 'peerDependenciesMeta'))
+    assert.deepEqual(
+      peers.filter(name => dependencies.includes(name) || !development.includes(name)),
       []
     )
   })

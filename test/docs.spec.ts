@@ -90,7 +90,10 @@ describe('the papers', () => {
     const manifest: unknown = JSON.parse(read('package.json'))
     assert.ok(typeof manifest === 'object' && manifest !== null && 'dependencies' in manifest)
     assert.ok(typeof manifest.dependencies === 'object' && manifest.dependencies !== null)
-    for (const name of Object.keys(manifest.dependencies)) assert.ok(page.includes(`\`${name}\``), name)
+    assert.ok('peerDependencies' in manifest)
+    assert.ok(typeof manifest.peerDependencies === 'object' && manifest.peerDependencies !== null)
+    for (const name of Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }))
+      assert.ok(page.includes(`\`${name}\``), name)
   })
 
   it('have a table of errors that is up to date: npm run docs', () => {
@@ -105,7 +108,8 @@ describe('the papers', () => {
       'docs/api.md',
       'docs/decisions.md',
       'docs/protocol.md',
-      'docs/errors.md'
+      'docs/errors.md',
+      'docs/python.md'
     ]) {
       for (const [, target = ''] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
         assert.ok(existsSync(join(ROOT, dirname(page), target)), `${page}: ${target}`)

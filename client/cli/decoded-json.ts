@@ -57,19 +57,10 @@ export function* decodedJson(value: unknown): Generator<string, void, undefined>
 
 /** All of it where that is short, the pieces of what may be long, or what lies inside of it. */
 function formOf(item: unknown): string | Iterable<string> | Open {
-  switch (typeof item) {
-    case 'string':
-      return item.length <= PIECE_CHARS ? JSON.stringify(item) : longText(item)
-    case 'number':
-    case 'boolean':
-      return JSON.stringify(item)
-    case 'bigint':
-      return String(item)
-    case 'object':
-      return item === null ? 'null' : objectForm(item)
-    default:
-      return 'null'
-  }
+  if (typeof item === 'string') return item.length <= PIECE_CHARS ? JSON.stringify(item) : longText(item)
+  if (typeof item === 'number' || typeof item === 'boolean') return JSON.stringify(item)
+  if (typeof item === 'bigint') return String(item)
+  return typeof item === 'object' && item !== null ? objectForm(item) : 'null'
 }
 
 function objectForm(item: object): string | Iterable<string> | Open {

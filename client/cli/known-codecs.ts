@@ -10,15 +10,7 @@ import { polarsCodec } from '../codecs/polars.ts'
 import { safetensorsCodec } from '../codecs/safetensors.ts'
 import { textCodec } from '../codecs/text.ts'
 
-const KNOWN: readonly Codec[] = [
-  bytesCodec,
-  textCodec,
-  jsonCodec,
-  cborCodec,
-  arrowCodec,
-  polarsCodec,
-  safetensorsCodec
-]
+const KNOWN: readonly Codec[] = [bytesCodec, textCodec, jsonCodec, cborCodec, arrowCodec, polarsCodec, safetensorsCodec]
 
 /** Their ids, for people. */
 export const KNOWN_CODECS = KNOWN.map(({ id }) => id).join(', ')

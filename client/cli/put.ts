@@ -33,7 +33,7 @@ export function addPut(program: Command, enter: Enter): void {
     'put <name>',
     'Publishes standard input as a Payload, under WORK/NAME: an object that programs get decoded, by its codec. What comes in is encoded already; up to 64 MiB of it are decoded once before they are published, and refused if that fails. More than that, bytes, and what the command has no codec for go out as they come.',
     [
-      "echo '{\"loss\":0.25}' | pathmesh put train/metrics --codec json",
+      'echo \'{"loss":0.25}\' | pathmesh put train/metrics --codec json',
       'pathmesh put train/rows --codec arrow < rows.arrow',
       'tar c src | pathmesh put ci/src',
       'pathmesh put scans/7 --codec acme/scan --media-type application/x-scan < 7.scan'
@@ -88,7 +88,9 @@ async function inputOf(pieces: AsyncGenerator<Uint8Array>, id: string, output: O
     first.push(next.value)
     bytes += next.value.length
   }
-  output.talk(`this is more than ${formatBytes(CHECKED_BYTES)}: it is published as it comes, whether or not it is ${id}`)
+  output.talk(
+    `this is more than ${formatBytes(CHECKED_BYTES)}: it is published as it comes, whether or not it is ${id}`
+  )
   return behind(first, pieces)
 }
 
@@ -104,7 +106,8 @@ async function check(codec: Codec, bytes: Uint8Array): Promise<void> {
 }
 
 async function* bytesOf(stdin: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const piece of addAbortSignal(signal, stdin)) yield piece instanceof Uint8Array ? piece : Buffer.from(String(piece))
+  for await (const piece of addAbortSignal(signal, stdin))
+    yield piece instanceof Uint8Array ? piece : Buffer.from(String(piece))
 }
 
 async function* behind(first: Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -117,7 +120,7 @@ function asItIs({ codec: id, mediaType }: Encoding): Codec<Pieces> {
   return {
     id,
     mediaType,
-    matches: (_): _ is Pieces => false,
+    matches: (_pieces): _pieces is Pieces => false,
     encode: pieces => pieces,
     decode: source => source.bytes()
   }

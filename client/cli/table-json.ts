@@ -63,7 +63,9 @@ function cell(value: unknown, { typeId, children, dictionary, scale = 0 }: Colum
   const inner = children ?? []
   const [only] = inner
   if (typeId === TYPE.struct && typeof value === 'object')
-    return new JsonFields(inner.map(({ name, type }): [string, unknown] => [name, cell(Reflect.get(value, name), type)]))
+    return new JsonFields(
+      inner.map(({ name, type }): [string, unknown] => [name, cell(Reflect.get(value, name), type)])
+    )
   if (typeId === TYPE.map && isIterable(value)) return entries(value, only?.type.children ?? [])
   // Lists of every kind have one child, and their values are columns themselves.
   if (only !== undefined && isIterable(value)) return new JsonList(cells(value, only.type))
@@ -97,7 +99,9 @@ function decimal({ buffer, byteOffset, byteLength }: ArrayBufferView, scale: num
   const digits = String(signed < 0n ? -signed : signed).padStart(Math.max(0, scale) + 1, '0')
   const point = digits.length - Math.max(0, scale)
   const fraction = scale > 0 ? `.${digits.slice(point)}` : '0'.repeat(-scale)
-  return new JsonDigits(`${signed < 0n ? '-' : ''}${digits.slice(0, point)}${signed === 0n && scale < 0 ? '' : fraction}`)
+  return new JsonDigits(
+    `${signed < 0n ? '-' : ''}${digits.slice(0, point)}${signed === 0n && scale < 0 ? '' : fraction}`
+  )
 }
 
 function isTable(value: unknown): value is Table {

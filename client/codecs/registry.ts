@@ -56,14 +56,17 @@ export function codecFor(value: unknown): Codec {
   )
 }
 
-/** The codec that decodes what was encoded so: the one of that id, else a built-in one that reads the media type. */
-export function codecOf({ codec: id, mediaType }: Encoding): Codec {
-  const [bare] = mediaType.split(';', 1)
-  const found =
-    known().find(codec => codec.id === id) ??
-    // Bytes are read by everything: only who asks for them gets them.
-    BUILT_IN.find(codec => codec !== bytesCodec && codec.mediaType.split(';', 1)[0] === bare)
-  if (found !== undefined) return found
+/**
+ * What decodes bytes that were encoded so: the codec of that id, then the built-in ones that read the media type, for where what the
+ * first needs is not installed. CODEC_NOT_FOUND where there is none.
+ */
+export function codecsOf({ codec: id, mediaType }: Encoding): readonly [Codec, ...Codec[]] {
+  const bare = (type: string): string | undefined => type.split(';', 1)[0]
+  // Bytes are read by everything: only who asks for them gets them.
+  const others = BUILT_IN.filter(codec => codec !== bytesCodec && bare(codec.mediaType) === bare(mediaType))
+  const named = known().filter(codec => codec.id === id)
+  const [first, ...rest] = [...new Set([...named, ...others])]
+  if (first !== undefined) return [first, ...rest]
   throw notFound(
     `this Payload was encoded by ${JSON.stringify(id)} (${mediaType}), which is not known here: registerCodec() it, or take its bytes with get({ as: 'bytes' })`
   )

@@ -30,7 +30,7 @@ export interface CatalogueComponents<Write> extends Omit<ReconcilerParts<Write>,
   readonly signer: Signer
   connected(): readonly string[]
   /** Runs while nothing goes away of what is held; by default nothing does. */
-  holding?<T>(run: () => Promise<T>): Promise<T>
+  readonly holding?: (<T>(run: () => Promise<T>) => Promise<T>) | undefined
 }
 
 /** Peers asked for a version that nobody here remembers. */

@@ -42,7 +42,7 @@ export interface Published extends Draft {
 /** What goes into the same write as a version, and what is true once it is on the disk. */
 export interface Along<Write> {
   readonly writes: readonly Write[]
-  apply?(): void
+  readonly apply?: (() => void) | undefined
 }
 
 export type GoAlong<Write, D = Draft> = (draft: D) => Promise<Along<Write>>
@@ -66,8 +66,8 @@ export interface OwnPublicationsParts<Write> {
 interface Request<Write> {
   readonly version: NewVersion
   readonly along: GoAlong<Write>
-  resolve(published: Published): void
-  reject(error: unknown): void
+  readonly resolve: (published: Published) => void
+  readonly reject: (error: unknown) => void
 }
 
 interface Drafted<Write> extends LetGo<Write> {

@@ -26,7 +26,7 @@ export interface OwnRecordsComponents<Write> {
   /** A node's human name, for messages. */
   nodeName(peerId: string): string | undefined
   /** Runs while nothing goes away of what is held, which a version may stand for. */
-  holding?<T>(run: () => Promise<T>): Promise<T>
+  readonly holding?: (<T>(run: () => Promise<T>) => Promise<T>) | undefined
   /** Resolves once this node may count on: others have shown it what it may have lost, or there is nobody to ask. */
   mayNumber(): Promise<void>
 }

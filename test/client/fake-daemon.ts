@@ -71,12 +71,7 @@ export class FakeDaemon {
     await rm(this.folder, { recursive: true, force: true })
   }
 
-  async #answer(
-    answers: Answers,
-    early: Early,
-    request: IncomingMessage,
-    response: ServerResponse
-  ): Promise<void> {
+  async #answer(answers: Answers, early: Early, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://pathmesh.local')
     const answer = Object.entries(ROUTES).find(([, route]) => route.path === url.pathname)?.[0]
     response.setHeader(API_HEADER, API_VERSION)

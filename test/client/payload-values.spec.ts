@@ -60,7 +60,12 @@ describe('a Payload of a value', () => {
     assert.equal(await payload.fetch(), payload)
     assert.equal(payload.isPublished, false)
     assert.deepEqual([payload.cid, payload.size, payload.codec], [undefined, undefined, undefined])
-    for (const use of [() => payload.ref, () => payload.toJSON(), () => JSON.stringify({ payload }), () => `${payload}`])
+    for (const use of [
+      () => payload.ref,
+      () => payload.toJSON(),
+      () => JSON.stringify({ payload }),
+      () => `${payload}`
+    ])
       assert.throws(use, /TypeError.*mesh\.put/s)
     await assert.rejects(payload.stat(), TypeError)
     await payload.release()
@@ -98,7 +103,15 @@ describe('a Payload of a value', () => {
   })
 
   it('is refused where its name or its codec is none, before anything is sent', async () => {
-    for (const name of ['train', 'train/', '/x', 'train/../x', 'train@other/x', `pathmesh://train/x?version=${CID}`, ''])
+    for (const name of [
+      'train',
+      'train/',
+      '/x',
+      'train/../x',
+      'train@other/x',
+      `pathmesh://train/x?version=${CID}`,
+      ''
+    ])
       await assert.rejects(mesh.put(name, 1), failsWith('INVALID_ARGUMENT'), name)
     await assert.rejects(mesh.put('train/x', 1, { codec: 'nothing' }), failsWith('CODEC_NOT_FOUND'))
     await assert.rejects(
@@ -123,9 +136,7 @@ describe('a Payload of a value', () => {
       const text = JSON.stringify({ deep: [payload] })
       assert.doesNotMatch(text, /of the value/)
       assert.deepEqual(JSON.parse(text), {
-        deep: [
-          { $payload: { work: 'train', origin: PEER, path: 'metrics', cid: CID, size: 5, codec: 'cbor', seq: 4 } }
-        ]
+        deep: [{ $payload: { work: 'train', origin: PEER, path: 'metrics', cid: CID, size: 5, codec: 'cbor', seq: 4 } }]
       })
     })
 

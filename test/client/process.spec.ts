@@ -38,7 +38,8 @@ describe('as a process', () => {
     assert.equal(status, 0, err)
     const loaded = out.trim().split('\n')
     assert.ok(loaded.length > 10)
-    for (const url of loaded) assert.match(url, /^node:|\/client\/(?:codecs\/)?[a-z-]+\.[jt]s$|\/proto\/(?!api)[a-z-]+\.[jt]s$/)
+    for (const url of loaded)
+      assert.match(url, /^node:|\/client\/(?:codecs\/)?[a-z-]+\.[jt]s$|\/proto\/(?!api)[a-z-]+\.[jt]s$/)
   })
 
   it('up --detach starts a daemon, and changes nothing the second time; down ends it', async () => {

@@ -147,7 +147,12 @@ describe('put()', () => {
         put: (request, response) => {
           response.flushHeaders()
           taken = request
-          request.once('end', () => lines(PUT)({ path: '', query: new URLSearchParams(), headers: {}, body: null, bytes: Buffer.alloc(0) }, response))
+          request.once('end', () =>
+            lines(PUT)(
+              { path: '', query: new URLSearchParams(), headers: {}, body: null, bytes: Buffer.alloc(0) },
+              response
+            )
+          )
         }
       }
     )

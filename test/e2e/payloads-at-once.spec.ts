@@ -72,7 +72,14 @@ describe('Payloads', function () {
         Array.from({ length: 10 }, (_, i) => i + 1)
       )
       await until('all are known', async () => (await must(there).payload(name).latest()).seq === 10)
-      for (const { text, seq } of puts) assert.equal(await must(there).payload(name).at(seq ?? 0).get(), text)
+      for (const { text, seq } of puts)
+        assert.equal(
+          await must(there)
+            .payload(name)
+            .at(seq ?? 0)
+            .get(),
+          text
+        )
     })
   }
 
@@ -93,7 +100,9 @@ describe('Payloads', function () {
           await new Promise(() => undefined)
         }
         await mesh.put('killed/x', pieces())`
-      const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] })
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'pipe']
+      })
       try {
         await once(child.stdout, 'data')
         await until('the daemon writes it', async () => (await folders(must(a))).length > before.length)
@@ -144,9 +153,8 @@ describe('Payloads', function () {
     d.freeze()
     try {
       for (const payload of [put, small])
-        await assert.rejects(
-          must(here).payload(payload.toJSON()).get({ timeoutMs: 1_500 }),
-          (error: unknown) => hasCode(error, 'TIMEOUT', 'NO_PROVIDERS')
+        await assert.rejects(must(here).payload(payload.toJSON()).get({ timeoutMs: 1_500 }), (error: unknown) =>
+          hasCode(error, 'TIMEOUT', 'NO_PROVIDERS')
         )
     } finally {
       d.thaw()

@@ -111,9 +111,6 @@ describe('a Payload whose maker is gone', function () {
     await until('it is known', async () => await there.payload('lost/large').exists())
     await must(f).kill9()
     for (const put of texts)
-      await assert.rejects(
-        there.payload(put.toJSON()).get({ timeoutMs: 2_000 }),
-        failsWith('TIMEOUT', /lost/)
-      )
+      await assert.rejects(there.payload(put.toJSON()).get({ timeoutMs: 2_000 }), failsWith('TIMEOUT', /lost/))
   })
 })

@@ -1,6 +1,7 @@
 // Payloads from node to node: handed on as text, read where they were never made, with their versions, names and copies.
 
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'mocha'
 import { type Mesh, Payload } from '../../client/index.ts'
 import { Name, Stat } from '../../proto/api.ts'
@@ -28,7 +29,16 @@ describe('a Payload', function () {
   after(() => scene.close())
   const read = (text: string, mesh = must(there)): Payload => Payload.from(JSON.parse(text), mesh)
 
-  for (const size of [0, 1, SMALL_PAYLOAD_BYTES - 1, SMALL_PAYLOAD_BYTES, SMALL_PAYLOAD_BYTES + 1, MiB, MiB + 1, 3 * MiB]) {
+  for (const size of [
+    0,
+    1,
+    SMALL_PAYLOAD_BYTES - 1,
+    SMALL_PAYLOAD_BYTES,
+    SMALL_PAYLOAD_BYTES + 1,
+    MiB,
+    MiB + 1,
+    3 * MiB
+  ]) {
     it(`of ${size} bytes goes to another node as text, is read there, and is one file's content`, async () => {
       const bytes = random.bytes(size)
       const put = await must(here).put(`sizes/${size}`, bytes)
@@ -106,9 +116,21 @@ describe('a Payload', function () {
       await other.waitFor({ timeoutMs: 10_000 })
       const where = async (payload: Payload): Promise<boolean[]> =>
         await Promise.all([payload.exists(), payload.existsLocal(), payload.existsRemote()])
-      assert.deepEqual([await where(put), await where(other)], [[true, true, false], [true, false, true]])
+      assert.deepEqual(
+        [await where(put), await where(other)],
+        [
+          [true, true, false],
+          [true, false, true]
+        ]
+      )
       await other.get()
-      assert.deepEqual([await where(put), await where(other)], [[true, true, true], [true, true, true]])
+      assert.deepEqual(
+        [await where(put), await where(other)],
+        [
+          [true, true, true],
+          [true, true, true]
+        ]
+      )
       const dropped = await other.drop()
       assert.deepEqual(dropped, { roots: 1, files: 1, bytes: size })
       assert.deepEqual(await where(other), [true, false, true])
@@ -123,6 +145,28 @@ describe('a Payload', function () {
       assert.ok(Buffer.from(await aliased.get<Uint8Array>({ as: 'bytes' })).equals(bytes))
     })
   }
+
+  it('that is small, and was read and then got as a file, is dropped at once', async () => {
+    const put = await must(here).put('dropped/x', 'small')
+    const payload = must(there).payload(put.toJSON())
+    await payload.get()
+    const got = await must(there).path(put.toString()).get()
+    await got.release()
+    await payload.drop()
+    assert.equal(await payload.existsLocal(), false)
+    assert.equal(await must(there).payload(put.toJSON()).get(), 'small')
+  })
+
+  it('that is small, and was got as a file on its own node, goes when it is replaced', async () => {
+    const first = await must(here).put('replaced/x', 'the first', { keep: 1 })
+    await using got = await must(here).path('replaced/x').get()
+    assert.equal(await readFile(got.path, 'utf8'), 'the first')
+    await must(here).put('replaced/x', 'the second', { keep: 1 })
+    assert.equal(await readFile(got.path, 'utf8'), 'the first')
+    await got.release()
+    await must(here).put('replaced/x', 'the third', { keep: 1 })
+    await until('the first is gone', async () => !(await must(here).payload(`ipfs://${first.cid}`).existsLocal()))
+  })
 
   it('is listed with its codec, by program and by command', async () => {
     await must(here).put('listed/x', 'text')

@@ -81,7 +81,11 @@ describe('PUT of a Payload', function () {
   }
 
   it('publishes nothing of pieces that are malformed', async () => {
-    const answer = await exchanged(path({ as: 'chunk/bad' }), 'transfer-encoding: chunked', Buffer.from('zz\r\nabc\r\n'))
+    const answer = await exchanged(
+      path({ as: 'chunk/bad' }),
+      'transfer-encoding: chunked',
+      Buffer.from('zz\r\nabc\r\n')
+    )
     assert.doesNotMatch(answer, /"event":"done"/)
     await nothing('chunk/bad')
   })

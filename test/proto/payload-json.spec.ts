@@ -80,7 +80,18 @@ describe('parsePayloadJson()', () => {
   })
 
   it('gives for any JSON a Payload or INVALID_ARGUMENT, and leaves prototypes alone', () => {
-    const field = fc.constantFrom('work', 'origin', 'path', 'cid', 'size', 'codec', 'seq', 'providers', '__proto__', 'x')
+    const field = fc.constantFrom(
+      'work',
+      'origin',
+      'path',
+      'cid',
+      'size',
+      'codec',
+      'seq',
+      'providers',
+      '__proto__',
+      'x'
+    )
     const value = fc.oneof(fc.constantFrom('w', 'a/b', CID, 'cbor', 1, null), fc.jsonValue())
     fc.assert(
       fc.property(fc.dictionary(field, value, { noNullPrototype: true }), $payload => {

@@ -84,9 +84,10 @@ describe('own names that are published at once', () => {
   })
 
   it('fail together where the write does, and those after them go on', async () => {
-    const commit = node.tables.commit
-    node.tables.commit = async () => {
-      node.tables.commit = commit
+    let isFull = true
+    node.tables.beforeCommit = async () => {
+      if (!isFull) return
+      isFull = false
       throw new PathmeshError('NO_SPACE', 'full')
     }
     const done = await Promise.allSettled([
