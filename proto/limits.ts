@@ -83,6 +83,8 @@ export const SMALL_PAYLOAD_BYTES = 64 * KiB
 export const PUT_STALL_MS = 3_600_000
 /** Bytes of one piece of memory: more is read in parts. `buffer.constants.MAX_LENGTH` of Node 20. */
 export const PAYLOAD_MEMORY_BYTES_MAX = 4 * GiB
+/** Rows of one batch of a table: what all readers of Arrow can count. */
+export const TABLE_BATCH_ROWS_MAX = 2 ** 31 - 1
 /** Arrays and maps inside each other in a value: a parser's stack holds some thousand. */
 export const VALUE_DEPTH_MAX = 256
 /** Bytes of a safetensors header: what its reference implementation allows. */
@@ -273,6 +275,8 @@ export const SOCKET_PATH_BYTES_MAX = process.platform === 'darwin' ? 103 : 107
 export const HEARTBEAT_MS = 10_000
 /** Between two progress lines. */
 export const PROGRESS_MS = 100
+/** Until the first of them. */
+export const PROGRESS_FIRST_MS = 10
 /** From a client's first packet to an open connection: the socket is local, so only a full backlog takes time. */
 export const API_CONNECT_MS = 5_000
 /** Until a daemon says who it is: one that needs longer is stopped, or its machine is. */

@@ -3,11 +3,9 @@
 
 import { corruptColumn, unreadableColumn } from './arrow-errors.ts'
 import type { FlatTable, FlatVector } from './arrow-flatbuffer.ts'
+import { TABLE_BATCH_ROWS_MAX } from '../../proto/limits.ts'
 import { UNSAFE_NAME, type Field } from './arrow-schema.ts'
 import * as values from './arrow-values.ts'
-
-/** Rows of a batch: what all readers can count. */
-export const BATCH_ROWS_MAX = 2 ** 31 - 1
 
 /** Positions in the table RecordBatch. */
 const BATCH = { nodes: 1, buffers: 2, variadic: 4 }
@@ -192,7 +190,7 @@ export class Body {
   #nextNode(field: Field): Node {
     const [length, nulls] = this.#pair(this.#nodes, this.#node, field)
     this.#node += 1
-    if (length < 0 || length > BATCH_ROWS_MAX) throw corruptColumn(field.path, `has ${length} rows`)
+    if (length < 0 || length > TABLE_BATCH_ROWS_MAX) throw corruptColumn(field.path, `has ${length} rows`)
     // The writer of apache-arrow says -1, "not counted", of a part of a column that has nulls only.
     const counted = nulls !== -1 || field.layout.kind !== 'null' || field.dictionary !== undefined
     if ((nulls < 0 && counted) || nulls > length)

@@ -1,7 +1,8 @@
 // Whether bytes are an Arrow IPC file that can be handed to a library: everything that it will follow lies in them. Sources:
 // File.fbs, Message.fbs and Columnar.rst of apache/arrow. Reads no compressed ones, so that no table is larger than its bytes.
 
-import { BATCH_ROWS_MAX, Body, type BatchContext } from './arrow-body.ts'
+import { TABLE_BATCH_ROWS_MAX } from '../../proto/limits.ts'
+import { Body, type BatchContext } from './arrow-body.ts'
 import { compressedTable, corruptFile, otherForm } from './arrow-errors.ts'
 import { FlatBuffer, type FlatTable } from './arrow-flatbuffer.ts'
 import { checkMetadata, readSchema, type Schema } from './arrow-schema.ts'
@@ -164,7 +165,7 @@ function checkDictionary(file: ArrowFile, block: Block): void {
       delta ? `dictionary ${id} is added to and not there` : `dictionary ${id} is replaced, as only streams may`
     )
   const size = (before ?? 0) + checkColumns(file, data, body, [field])
-  if (size > BATCH_ROWS_MAX) throw corruptFile(`dictionary ${id} has ${size} values`)
+  if (size > TABLE_BATCH_ROWS_MAX) throw corruptFile(`dictionary ${id} has ${size} values`)
   file.sizes.set(id, size)
 }
 
@@ -178,8 +179,8 @@ function checkColumns(file: ArrowFile, batch: FlatTable, body: Uint8Array, field
   const compression = batch.table(BATCH.compression)
   if (compression !== undefined) throw compressedTable(compression.byte(COMPRESSION.codec))
   const rows = batch.long(BATCH.length)
-  if (rows < 0 || rows > BATCH_ROWS_MAX)
-    throw corruptFile(`a batch has ${rows} rows, and the most is ${BATCH_ROWS_MAX}`)
+  if (rows < 0 || rows > TABLE_BATCH_ROWS_MAX)
+    throw corruptFile(`a batch has ${rows} rows, and the most is ${TABLE_BATCH_ROWS_MAX}`)
   new Body(batch, body, file.context).check(fields, rows)
   return rows
 }

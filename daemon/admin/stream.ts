@@ -5,7 +5,7 @@ import type { ServerResponse } from 'node:http'
 import { once } from 'node:events'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { HEARTBEAT_MS, PROGRESS_MS } from '../../proto/limits.ts'
+import { HEARTBEAT_MS, PROGRESS_FIRST_MS, PROGRESS_MS } from '../../proto/limits.ts'
 import { API_HEADER, API_VERSION } from '../../proto/routes.ts'
 
 /** Anything that can be a line. */
@@ -31,7 +31,6 @@ export async function sendLines(
     'cache-control': 'no-store',
     [API_HEADER]: API_VERSION
   })
-  response.flushHeaders()
   const heartbeat = setInterval(() => response.writableLength === 0 && response.write('{}\n'), HEARTBEAT_MS)
   try {
     for await (const line of source(signal)) await write(response, `${JSON.stringify(line)}\n`, signal)
@@ -90,7 +89,8 @@ export async function* withProgress<P extends Line, R extends Line>(
   })
   work.catch(() => undefined)
   try {
-    let last = -Infinity
+    // What is done at once needs no telling.
+    let last = performance.now() - PROGRESS_MS + PROGRESS_FIRST_MS
     while (!ended) {
       const wait = last + PROGRESS_MS - performance.now()
       if (newest !== undefined && wait <= 0) {

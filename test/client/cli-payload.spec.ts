@@ -1,6 +1,7 @@
 // The commands about Payloads, run in this process against a daemon of tests: what they ask of it, print, and refuse.
 
 import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -8,6 +9,7 @@ import { stripVTControlCharacters } from 'node:util'
 import { afterEach, describe, it } from 'mocha'
 import { run } from '../../client/cli/main.ts'
 import { mediaTypeOf } from '../../proto/codec.ts'
+import { SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
 import {
   CID,
   FakeDaemon,
@@ -18,6 +20,7 @@ import {
   LiveLines,
   NAME,
   PEER,
+  problem,
   PROGRESS,
   STAT,
   type Answers
@@ -160,6 +163,19 @@ describe('the commands about Payloads', () => {
     const { status, err } = await put(broken, ['a/b'])
     assert.equal(status, 1)
     assert.match(err, /the pipe burst/)
+  })
+
+  it('put ends with a failure that comes early, though its input does not end', async () => {
+    const early = (_: unknown, response: ServerResponse): void =>
+      void response
+        .writeHead(409, { 'content-type': 'application/problem+json' })
+        .end(JSON.stringify(problem('NAME_CONFLICT', 'a/b lies inside a')))
+    daemon = await FakeDaemon.start({}, { put: early })
+    const stdin = new PassThrough()
+    stdin.write(Buffer.alloc(SMALL_PAYLOAD_BYTES + 1))
+    const { status, err } = await put(stdin, ['a/b'])
+    assert.deepEqual([status, stdin.destroyed], [1, true])
+    assert.match(err, /NAME_CONFLICT/)
   })
 
   it('put ends at Ctrl-C, also while nothing comes', async () => {

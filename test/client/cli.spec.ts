@@ -43,6 +43,7 @@ describe('the command', () => {
       'peers',
       'works',
       'share',
+      'put',
       'alias',
       'unshare',
       'get',

@@ -11,7 +11,7 @@ import { Payload } from '../../client/payload.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
 import { CID, FakeDaemon, fail, GOT, gotBytes, json, lines, problem, type Answer } from './fake-daemon.ts'
-import { FIXED, meshOf } from './payload-values.ts'
+import { FIXED, meshOf } from './payload-mesh.ts'
 
 const OTHER_CID = 'bafkr4ichl6pjlwhkbzfx2mgwhzfkopzvmpexsxcn7zbvfjv3mfcb6eruuy'
 
@@ -133,7 +133,7 @@ describe('a Payload', () => {
     const codec: Codec = {
       id: 'test/slow',
       mediaType: 'application/octet-stream',
-      matches: (_): _ is unknown => false,
+      matches: (value): value is unknown => value === 'never',
       encode: () => new Uint8Array(),
       decode: async source => ({ decoded: ++decoded, text: Buffer.from(source.bytes()).toString() })
     }

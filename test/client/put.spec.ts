@@ -9,7 +9,7 @@ import { SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
 import { FakeDaemon, lines, problem, PUT } from './fake-daemon.ts'
-import { meshOf } from './payload-values.ts'
+import { meshOf } from './payload-mesh.ts'
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -18,7 +18,7 @@ const MiB = 1024 * KiB
 const giving = (pieces: () => Pieces | Promise<Pieces>): Codec => ({
   id: 'test/giving',
   mediaType: 'application/octet-stream',
-  matches: (_): _ is unknown => false,
+  matches: (value): value is unknown => value === 'never',
   encode: pieces,
   decode: () => null
 })
@@ -119,18 +119,19 @@ describe('put()', () => {
 
     it('after the daemon has begun to answer fails with its error', async () => {
       await daemon.stop()
-      let cut = false
+      let [cut, isAnswered] = [false, false]
       const early = (request: IncomingMessage, response: ServerResponse): void => {
         request.on('close', () => (cut ||= !request.complete))
         request.on('error', () => undefined)
         response.flushHeaders()
         request.resume()
+        isAnswered = true
       }
       await start({}, { put: early })
       const error = new RangeError('too late')
       const failing = put(async function* () {
         yield Buffer.alloc(MiB)
-        await new Promise(resolve => setTimeout(resolve, 100))
+        await until('it is answered', () => isAnswered)
         throw error
       })
       await assert.rejects(failing, thrown => thrown === error)
@@ -147,12 +148,7 @@ describe('put()', () => {
         put: (request, response) => {
           response.flushHeaders()
           taken = request
-          request.once('end', () =>
-            lines(PUT)(
-              { path: '', query: new URLSearchParams(), headers: {}, body: null, bytes: Buffer.alloc(0) },
-              response
-            )
-          )
+          request.once('end', () => response.end(`${JSON.stringify(PUT)}\n`))
         }
       }
     )
@@ -161,7 +157,7 @@ describe('put()', () => {
       for (; made < 64; made++) yield Buffer.alloc(MiB)
     })
     await until('it is asked', () => taken !== undefined)
-    await new Promise(resolve => setTimeout(resolve, 200))
+    for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate)
     assert.ok(made < 16, `${made} MiB were made, and nothing was taken`)
     taken?.resume()
     await putting
@@ -234,13 +230,12 @@ describe('put()', () => {
           isAsked = true
           await waiting
         }, controller.signal)
-        const failed = assert.rejects(putting, error => error === reason)
+        let failed: unknown
+        putting.catch((error: unknown) => (failed = error))
         await until('it is asked', () => isAsked)
         controller.abort(reason)
-        await Promise.race([
-          failed,
-          new Promise((_, reject) => setTimeout(() => reject(new Error('it still waits')), 2000).unref())
-        ])
+        await until('it fails', () => failed !== undefined, 2_000)
+        assert.equal(failed, reason)
       })
     }
   })

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { Codec } from '../../client/codecs/codec.ts'
-import { codecFor, codecNamed, codecOf, registerCodec } from '../../client/codecs/registry.ts'
+import { codecFor, codecNamed, codecsOf, registerCodec } from '../../client/codecs/registry.ts'
 import { failsWith } from '../helpers/trees.ts'
 
 /** Registered codecs stay for the life of the process: each test has ids and values of its own. */
@@ -19,7 +19,9 @@ function codecMatching(matches: (value: unknown) => boolean, facts: Partial<Code
   }
 }
 
-class Own {}
+class Own {
+  readonly isOwn = true
+}
 
 describe('registerCodec()', () => {
   it('makes a codec known by its id, and for values that it matches', () => {
@@ -28,7 +30,7 @@ describe('registerCodec()', () => {
     registerCodec(codec)
     assert.equal(codecNamed(codec.id), codec)
     assert.equal(codecFor(new Own()), codec)
-    assert.equal(codecOf({ codec: codec.id, mediaType: 'application/json' }), codec)
+    assert.equal(codecsOf({ codec: codec.id, mediaType: 'application/json' })[0], codec)
   })
 
   it('asks the latest first, and those of programs before those that come with pathmesh', () => {
@@ -80,7 +82,9 @@ describe('codecFor()', () => {
   })
 
   it('is CODEC_NOT_FOUND for what nothing encodes, and says what that is', () => {
-    class Model {}
+    class Model {
+      readonly isModel = true
+    }
     assert.throws(() => codecFor(new Model()), failsWith('CODEC_NOT_FOUND', /Model/))
     assert.throws(() => codecFor(() => 1), failsWith('CODEC_NOT_FOUND', /function/))
     assert.throws(() => codecFor(Symbol('x')), failsWith('CODEC_NOT_FOUND', /symbol/))
@@ -88,17 +92,17 @@ describe('codecFor()', () => {
   })
 })
 
-describe('codecOf()', () => {
+describe('codecsOf()', () => {
   it('goes by the id, then by the media type without its parameters', () => {
-    assert.equal(codecOf({ codec: 'json', mediaType: 'application/cbor' }).id, 'json')
-    assert.equal(codecOf({ codec: 'test/unknown', mediaType: 'application/cbor' }).id, 'cbor')
-    assert.equal(codecOf({ codec: 'test/unknown', mediaType: 'text/plain; charset=utf-8' }).id, 'text')
+    assert.equal(codecsOf({ codec: 'json', mediaType: 'application/cbor' })[0].id, 'json')
+    assert.equal(codecsOf({ codec: 'test/unknown', mediaType: 'application/cbor' })[0].id, 'cbor')
+    assert.equal(codecsOf({ codec: 'test/unknown', mediaType: 'text/plain; charset=utf-8' })[0].id, 'text')
   })
 
   it('is CODEC_NOT_FOUND, rather than bytes, for an unknown id of bytes', () => {
     for (const mediaType of ['application/octet-stream', 'image/png', 'application/json2'])
       assert.throws(
-        () => codecOf({ codec: 'test/unknown', mediaType }),
+        () => codecsOf({ codec: 'test/unknown', mediaType }),
         failsWith('CODEC_NOT_FOUND', /test\/unknown.*as: 'bytes'/)
       )
   })

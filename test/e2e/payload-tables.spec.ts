@@ -31,7 +31,7 @@ const arrowKind = (arrow: Arrow): Kind => ({
   columns: table => {
     assert.ok(table instanceof arrow.Table)
     return Object.fromEntries(
-      table.schema.fields.map(({ name }) => [name, Array.from(table.getChild(String(name)) ?? [], Number)])
+      table.schema.fields.map(({ name }) => [name, Array.from(table.getChild(name) ?? [], Number)])
     )
   }
 })

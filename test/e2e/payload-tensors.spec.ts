@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'mocha'
-import { type Mesh, Payload, tensor, type Tensor } from '../../client/index.ts'
+import { type Mesh, type Payload, tensor, type Tensor } from '../../client/index.ts'
 import { type Daemon, must, Scene } from '../helpers/daemons.ts'
 import { failsWith } from '../helpers/trees.ts'
 

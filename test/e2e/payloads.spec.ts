@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'mocha'
-import { type Mesh, Payload } from '../../client/index.ts'
+import { type Mesh, Payload, type PutOptions } from '../../client/index.ts'
 import { Name, Stat } from '../../proto/api.ts'
 import { SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
 import { type Daemon, must, Scene } from '../helpers/daemons.ts'
@@ -186,6 +186,41 @@ describe('a Payload', function () {
     assert.equal(listed.value(Name.strict()).codec, 'text')
     const stat = (await must(b).cli(['stat', 'listed/x'])).value(Stat.strict())
     assert.deepEqual([stat.codec, stat.kind, stat.size], ['text', 'file', 4])
+  })
+
+  for (const [what, text] of [
+    ['small', 'the same bytes'],
+    ['large', 'the same bytes '.repeat(10_000)]
+  ] as const) {
+    it(`of the same ${what} bytes in another encoding, or with other meta, is another version`, async () => {
+      const name = `encodings/${what}`
+      const seqs: unknown[] = []
+      const put = async (value: string | Uint8Array, options: PutOptions = {}): Promise<void> => {
+        const payload = await must(here).put<unknown>(name, value, options)
+        seqs.push([payload.toJSON().$payload.seq, (await payload.latest()).codec, (await payload.latest()).meta])
+      }
+      await put(text)
+      await put(Buffer.from(text))
+      await put(Buffer.from(text), { meta: { a: 1 } })
+      await put(Buffer.from(text), { meta: { a: 1 } })
+      assert.deepEqual(seqs, [
+        [1, 'text', null],
+        [2, 'bytes', null],
+        [3, 'bytes', { a: 1 }],
+        [3, 'bytes', { a: 1 }]
+      ])
+      assert.equal(await must(here).payload(name).at(1).get(), text)
+    })
+  }
+
+  it('that was handed on is decoded as it was encoded, although the same bytes were put again in another encoding', async () => {
+    const first = await must(here).put('again/x', 'text')
+    const second = await must(here).put('again/x', Buffer.from('text'))
+    assert.equal(second.cid, first.cid)
+    const other = must(there).payload('again/x')
+    await until('both are known', async () => (await other.waitFor({ timeoutMs: 10_000 })).seq === 2)
+    assert.equal(await read(JSON.stringify(first)).get(), 'text')
+    assert.ok((await read(JSON.stringify(second)).get()) instanceof Uint8Array)
   })
 
   it('under a published directory, or around one, is NAME_CONFLICT', async () => {

@@ -58,6 +58,7 @@ describe('Python', function () {
     const said = run(
       `done = [put("py/text", "é" * n) for n in (0, 1, 100_000)]\n` +
         `put("py/bytes", bytes(range(256)) * 400)\nput("py/none", b"")\n` +
+        `put("py/file", open(${JSON.stringify(scene.at('mesh.py'))}, "rb"), codec="text")\n` +
         `put("py/json", {"loss": 0.25, "ok": True, "none": None, "é": [1, 2]}, meta={"epoch": 3})\n` +
         `print(json.dumps(done[-1]))`
     )
@@ -67,6 +68,7 @@ describe('Python', function () {
     const bytes = Buffer.from(Array.from({ length: 256 * 400 }, (_, at) => at % 256))
     assert.deepEqual(await mesh.payload('py/bytes').get(), new Uint8Array(bytes))
     assert.deepEqual(await mesh.payload('py/none').get(), new Uint8Array())
+    assert.equal(await mesh.payload('py/file').get(), block('put'))
     const json = mesh.payload('py/json')
     assert.deepEqual(await json.get(), { loss: 0.25, ok: true, none: null, é: [1, 2] })
     assert.deepEqual(must(json.fetched).meta, { epoch: 3 })

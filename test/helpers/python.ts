@@ -2,7 +2,9 @@
 
 import { spawnSync } from 'node:child_process'
 
-const COMMANDS = [process.env['PATHMESH_PYTHON'], 'python3', 'python'].filter(command => command !== undefined)
+const COMMANDS = [process.env['PATHMESH_PYTHON'], 'python3', 'python']
+  .filter(command => command !== undefined)
+  .filter(command => command !== '')
 
 /** A command that runs Python 3 and can import all of `modules`; undefined where there is none. */
 export function pythonWith(...modules: string[]): string | undefined {

@@ -1,7 +1,7 @@
 // What the JSON form of a Payload accepts and refuses.
 
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import { assert as check, constantFrom, dictionary, jsonValue, oneof, property } from 'fast-check'
 import { describe, it } from 'mocha'
 import { looksLikePayload, parsePayloadJson, refOfPayload } from '../../proto/payload-json.ts'
 import { failsWith } from '../helpers/trees.ts'
@@ -80,21 +80,10 @@ describe('parsePayloadJson()', () => {
   })
 
   it('gives for any JSON a Payload or INVALID_ARGUMENT, and leaves prototypes alone', () => {
-    const field = fc.constantFrom(
-      'work',
-      'origin',
-      'path',
-      'cid',
-      'size',
-      'codec',
-      'seq',
-      'providers',
-      '__proto__',
-      'x'
-    )
-    const value = fc.oneof(fc.constantFrom('w', 'a/b', CID, 'cbor', 1, null), fc.jsonValue())
-    fc.assert(
-      fc.property(fc.dictionary(field, value, { noNullPrototype: true }), $payload => {
+    const field = constantFrom('work', 'origin', 'path', 'cid', 'size', 'codec', 'seq', 'providers', '__proto__', 'x')
+    const value = oneof(constantFrom('w', 'a/b', CID, 'cbor', 1, null), jsonValue())
+    check(
+      property(dictionary(field, value, { noNullPrototype: true }), $payload => {
         try {
           const parsed = parsePayloadJson(JSON.parse(JSON.stringify({ $payload })))
           assert.deepEqual(parsePayloadJson(JSON.parse(JSON.stringify(parsed))), parsed)

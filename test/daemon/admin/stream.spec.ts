@@ -21,6 +21,17 @@ describe('withProgress()', () => {
   })
 
   it('yields progress first and the result last', async () => {
+    let finish: (result: Result) => void = () => undefined
+    const lines = withProgress<Step, Result>(never, (_, report) => {
+      report({ n: 1 })
+      return new Promise(resolve => (finish = resolve))
+    })
+    assert.deepEqual((await lines.next()).value, { n: 1 })
+    finish(done)
+    assert.deepEqual(await collect(lines), [done])
+  })
+
+  it('yields the result alone of what is done at once', async () => {
     const all = await collect(
       withProgress<Step, Result>(never, async (_, report) => {
         report({ n: 1 })
@@ -28,7 +39,7 @@ describe('withProgress()', () => {
         return done
       })
     )
-    assert.deepEqual(all, [{ n: 1 }, done])
+    assert.deepEqual(all, [done])
   })
 
   it('spares a slow reader all but the newest, and never the result', async () => {

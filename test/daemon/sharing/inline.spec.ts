@@ -163,7 +163,7 @@ describe('small content', () => {
       const files = new InlineFiles(opened.store)
       const all = await Promise.all(Array.from({ length: 10 }, () => files.file(root, 'x')))
       assert.equal(new Set(all.map(holding => holding?.path)).size, 1)
-      assert.equal((await opened.store.holdings.of(root)).length, 1)
+      assert.equal(opened.store.holdings.of(root).length, 1)
       assert.equal((await files.file(root, 'x'))?.path, all[0]?.path)
     })
 
@@ -177,10 +177,10 @@ describe('small content', () => {
     it('that could not be made is tried again', async () => {
       const root = await hold(Buffer.from('later'))
       const files = new InlineFiles(opened.store)
-      const { needSpace } = opened.store
+      const enough = opened.store.needSpace.bind(opened.store)
       opened.store.needSpace = async () => Promise.reject(new PathmeshError('NO_SPACE', 'full'))
       await assert.rejects(files.file(root, 'x'), failsWith('NO_SPACE'))
-      opened.store.needSpace = needSpace
+      opened.store.needSpace = enough
       const holding = (await files.file(root, 'x')) ?? assert.fail()
       assert.equal(await readFile(holding.path, 'utf8'), 'later')
       await chmod(dirname(holding.path), 0o755)

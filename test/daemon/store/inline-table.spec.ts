@@ -56,7 +56,7 @@ describe('the index, as a place of small content,', () => {
     assert.ok((await opened.store.inline.get(other)) !== undefined)
   })
 
-  it('is asked for a kind of holding as any other place', async () => {
+  it('is asked for a kind of holding like every place', async () => {
     const root = await put(Buffer.from('x'))
     assert.equal(await opened.store.findHolding(root, ({ class: kind }) => kind === 'managed'), undefined)
     assert.equal((await opened.store.findHolding(root, ({ class: kind }) => kind === 'inline'))?.class, 'inline')
