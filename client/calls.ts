@@ -4,7 +4,7 @@
 import type * as Api from '../proto/api.ts'
 import type * as NodeApi from '../proto/node-api.ts'
 import { PathmeshError } from '../proto/errors.ts'
-import { API_PROBE_MS, HEARTBEAT_MS } from '../proto/limits.ts'
+import { API_PROBE_MS, CLIENT_GETS, CLIENT_PUTS, HEARTBEAT_MS } from '../proto/limits.ts'
 import { formatRef, type Ref } from '../proto/ref.ts'
 import { ROUTES, type Route } from '../proto/routes.ts'
 import * as answers from './answers.ts'
@@ -13,6 +13,7 @@ import { Session } from './session.ts'
 import type { Read } from './shape.ts'
 import type { FolderEvent } from './share-watch.ts'
 import type { Call, Transport } from './transport.ts'
+import { Turns } from './turns.ts'
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
@@ -35,6 +36,8 @@ export type Where = 'anywhere' | 'local' | 'remote'
 export class Calls {
   readonly transport: Transport
   readonly session: Session
+  readonly #puts = new Turns(CLIENT_PUTS)
+  readonly #gets = new Turns(CLIENT_GETS)
 
   constructor(transport: Transport) {
     this.transport = transport
@@ -117,12 +120,15 @@ export class Calls {
   /** As `get`; small content comes with the answer. */
   async getInline(body: Api.GetRequest, { signal, onProgress }: WaitOptions = {}): Promise<Api.Got | Api.GotBytes> {
     const call = { body: { ...body, inline: true }, signal, timeoutMs: body.timeoutMs }
-    return await this.#untilDone(ROUTES.get, call, answers.getInlineEvent, onProgress)
+    const run = () => this.#untilDone(ROUTES.get, call, answers.getInlineEvent, onProgress)
+    // What waits for a name may wait for what this program has still to put.
+    return await (body.waitMs === undefined ? this.#gets.run(run, signal) : run())
   }
 
   /** Publishes encoded bytes. */
   async put(query: Api.PutQuery, content: Pieces, { signal, onProgress }: WaitOptions = {}): Promise<Api.Put> {
-    return await this.#untilDone(ROUTES.put, { query, content, signal }, answers.putEvent, onProgress)
+    const call = { query, content, signal }
+    return await this.#puts.run(() => this.#untilDone(ROUTES.put, call, answers.putEvent, onProgress), signal)
   }
 
   async release(lease: string): Promise<void> {

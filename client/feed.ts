@@ -3,8 +3,25 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Pieces } from './codecs/codec.ts'
 
-/** Sends pieces as they come and are taken; a source that fails fails the answer. */
-export async function feed(sent: ClientRequest, pieces: Exclude<Pieces, Uint8Array>): Promise<void> {
+/** Why bytes that were to be sent did not come: no fault of whom they were sent to, whatever it looks like. */
+export class FeedFailure {
+  #failure: { readonly error: unknown } | undefined
+
+  set(error: unknown): void {
+    this.#failure ??= { error }
+  }
+
+  throwIfSet(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+}
+
+/** Sends pieces as they come and are taken; a source that fails is noted, and cuts the request off. */
+export async function feed(
+  sent: ClientRequest,
+  pieces: Exclude<Pieces, Uint8Array>,
+  failure: FeedFailure
+): Promise<void> {
   let response: IncomingMessage | undefined
   sent.once('response', (message: IncomingMessage) => (response = message))
   try {
@@ -14,9 +31,10 @@ export async function feed(sent: ClientRequest, pieces: Exclude<Pieces, Uint8Arr
     }
     sent.end()
   } catch (error) {
-    const cause = error instanceof Error ? error : new Error(String(error))
-    if (response === undefined) sent.destroy(cause)
-    else response.destroy(cause)
+    failure.set(error)
+    const cut = new Error('what was to be sent did not come')
+    if (response === undefined) sent.destroy(cut)
+    else response.destroy(cut)
   }
 }
 

@@ -20,6 +20,7 @@ export class Held {
   #source: OpenSource | undefined
   readonly #codec: Codec | PathmeshError
   readonly #release: () => Promise<void>
+  #decoding: Promise<unknown> | undefined
   #value: { readonly value: unknown } | undefined
 
   private constructor(
@@ -37,9 +38,9 @@ export class Held {
   /** Fetches the bytes, and loads what decodes them. That nothing does is told when the value is wanted. */
   static async fetch(calls: Calls, ref: Ref, find: FindCodecs, options: FetchOptions): Promise<Held> {
     const got = await calls.getInline(await requestOf(calls, ref, options), options)
-    const { source, release } = opened(calls, got)
+    const release = releaseOf(calls, got)
     try {
-      return new Held(versionOfGot(ref, got), source, await readied(find, encodingOf(got)), release)
+      return new Held(versionOfGot(ref, got), sourceOf(got), await readied(find, encodingOf(got)), release)
     } catch (error) {
       await release()
       throw error
@@ -56,7 +57,14 @@ export class Held {
   }
 
   async decoded(): Promise<unknown> {
-    return this.#value === undefined ? this.#keep(await this.#decode()) : this.#value.value
+    if (this.#value !== undefined) return this.#value.value
+    this.#decoding ??= (async () => this.#keep(await this.#decode()))().finally(() => (this.#decoding = undefined))
+    return await this.#decoding
+  }
+
+  /** Has the value that `other`, of the same bytes, has. */
+  takeValue(other: Held | undefined): void {
+    if (other !== undefined) this.#value ??= other.#value
   }
 
   /** What another codec makes of the same bytes. */
@@ -129,18 +137,18 @@ function encodingOf({ codec, mediaType }: Got | GotBytes): Encoding | undefined 
   return codec === null ? undefined : { codec, mediaType: mediaType ?? mediaTypeOf(codec) }
 }
 
-function opened(calls: Calls, got: Got | GotBytes): { source: OpenSource; release: () => Promise<void> } {
-  if (got.event === 'bytes')
-    return { source: memorySource(new Uint8Array(Buffer.from(got.bytes, 'base64'))), release: () => Promise.resolve() }
-  if (got.kind !== 'file')
-    throw new PathmeshError('INVALID_ARGUMENT', `${got.path} is a ${got.kind}, and no Payload: get it as a Path`)
-  let { lease } = got
-  return {
-    source: fileSource(got.path, got.size),
-    release: async () => {
-      const held = lease
-      lease = null
-      if (held !== null) await calls.release(held)
-    }
+function sourceOf(got: Got | GotBytes): OpenSource {
+  if (got.event === 'bytes') return memorySource(new Uint8Array(Buffer.from(got.bytes, 'base64')))
+  if (got.kind === 'file') return fileSource(got.path, got.size)
+  throw new PathmeshError('INVALID_ARGUMENT', `${got.path} is a ${got.kind}, and no Payload: get it as a Path`)
+}
+
+/** Gives the path back, once. */
+function releaseOf(calls: Calls, got: Got | GotBytes): () => Promise<void> {
+  let lease = got.event === 'bytes' ? null : got.lease
+  return async () => {
+    const held = lease
+    lease = null
+    if (held !== null) await calls.release(held)
   }
 }

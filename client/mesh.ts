@@ -6,7 +6,7 @@ import type { Invite, Peer, Status } from '../proto/node-api.ts'
 import { locate, type LocationOptions, type Locations } from '../proto/locations.ts'
 import { looksLikePath, parsePathJson, refOfFacts, type PathJson } from '../proto/path-json.ts'
 import { looksLikePayload, parsePayloadJson, refOfPayload, type PayloadJson } from '../proto/payload-json.ts'
-import { formatRef, parseRef, publishedName } from '../proto/ref.ts'
+import { formatRef, parseRef, payloadName, publishedName } from '../proto/ref.ts'
 import { Calls, type CallOptions } from './calls.ts'
 import type { Codec } from './codecs/codec.ts'
 import { Path, type PathHome } from './path.ts'
@@ -176,7 +176,7 @@ export class Mesh {
    * this version and has the value; its JSON form can be handed on. CODEC_NOT_FOUND, naming the key, for what nothing encodes.
    */
   async put<T>(name: string, value: T | Payload<T>, options: PutOptions = {}): Promise<Payload<T>> {
-    return await put(this.#home.calls, publishedName(name), value, options)
+    return await put(this.#home.calls, payloadName(name), value, options)
   }
 
   /** Any reference as a Payload of this mesh, still to be fetched. */

@@ -3,7 +3,7 @@
 
 import type { Readable } from 'node:stream'
 import { mediaTypeOf, type Encoding } from '../proto/codec.ts'
-import { hasCode, PathmeshError } from '../proto/errors.ts'
+import { PathmeshError } from '../proto/errors.ts'
 import { parsePayloadJson, refOfPayload, type PayloadFacts, type PayloadJson } from '../proto/payload-json.ts'
 import type { Ref } from '../proto/ref.ts'
 import type { CallOptions, Calls, RangeOptions, WaitOptions } from './calls.ts'
@@ -12,8 +12,9 @@ import { codecNamed, codecsOf, registerCodec } from './codecs/registry.ts'
 import { saverCodec, type Saver } from './codecs/saver.ts'
 import { TensorFile } from './codecs/tensor-file.ts'
 import { ContentStream } from './content-stream.ts'
+import { byNameOrContent, Fetched } from './fetched.ts'
 import type { GetOptions } from './get.ts'
-import { Held } from './held.ts'
+import type { Held } from './held.ts'
 import { Reference } from './reference.ts'
 import { revive } from './reviver.ts'
 import { fixed, type Version } from './version.ts'
@@ -59,7 +60,7 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
 
   readonly #own: { readonly value: T } | undefined
   readonly #parts: PayloadParts
-  #held: Held | undefined
+  readonly #fetched = new Fetched()
 
   /** A value that is to be published by `mesh.put()`. The second argument is for `mesh.payload()` and `Payload.from()`. */
   constructor(value?: T, parts: PayloadParts = {}) {
@@ -106,22 +107,22 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
 
   /** CID of the encoded value, where that is known. */
   get cid(): string | undefined {
-    return this.#parts.facts?.cid ?? this.#held?.version.cid
+    return this.#parts.facts?.cid ?? this.#fetched.held?.version.cid
   }
 
   /** Bytes of the encoded value, where known. */
   get size(): number | undefined {
-    return this.#parts.facts?.size ?? this.#held?.version.size
+    return this.#parts.facts?.size ?? this.#fetched.held?.version.size
   }
 
   /** Id of the codec that encoded it, where known. */
   get codec(): string | undefined {
-    return this.#parts.facts?.codec ?? this.#held?.version.codec ?? undefined
+    return this.#parts.facts?.codec ?? this.#fetched.held?.version.codec ?? undefined
   }
 
   /** The version that was fetched; undefined before. */
   get fetched(): Version | undefined {
-    return this.#held?.version
+    return this.#fetched.held?.version
   }
 
   // --- the value
@@ -129,12 +130,13 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
   /** The value, decoded when it is first asked for. NOT_FETCHED before the bytes are here. */
   get value(): T {
     if (this.#own !== undefined) return this.#own.value
-    if (this.#held === undefined)
+    const { held } = this.#fetched
+    if (held === undefined)
       throw new PathmeshError(
         'NOT_FETCHED',
         `${this.toString()} is not here yet: await get(), or fetch() and then .value`
       )
-    const value = this.#held.value()
+    const value = held.value()
     claim<T>(value)
     return value
   }
@@ -162,9 +164,11 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
 
   /** Its named tensors, to be read one by one, without the others. CORRUPT where it is not safetensors. */
   async tensors(options: CallOptions = {}): Promise<TensorFile> {
-    const { size, root, origin } = await this.stat(options)
-    const ref = fixed(this.ref, root, origin)
     const calls = this.calls()
+    const { size, ref } = await byNameOrContent(this.ref, async asked => {
+      const stat = await calls.stat(asked, options)
+      return { size: stat.size, ref: fixed(asked, stat.root, stat.origin) }
+    })
     const read = async (start: number, end: number): Promise<Uint8Array> => {
       const pieces: Uint8Array[] = []
       if (start === end) return Buffer.concat(pieces)
@@ -176,9 +180,7 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
 
   /** Gives back what was fetched: `.value` is NOT_FETCHED again, and the daemon may remove the bytes. */
   async release(): Promise<void> {
-    const held = this.#held
-    this.#held = undefined
-    await held?.release()
+    await this.#fetched.release()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -234,43 +236,24 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
     return made
   }
 
-  /** `isRead`: whether the bytes themselves are wanted, and not only the value. */
-  async #fetch(options: FetchPayloadOptions, isRead: boolean): Promise<Held> {
-    const before = this.#held
-    const mayServe = before !== undefined && (!isRead || before.isReadable)
-    if (mayServe && this.version !== undefined) return before
-    const held = await this.#fetchByName(options)
-    if (mayServe && before.version.root === held.version.root) {
-      await held.release()
-      return before
-    }
-    this.#held = held
-    await before?.release()
-    return held
-  }
-
-  /** Where the name is not known here (yet), by what the reference says of its content. */
-  async #fetchByName(options: FetchPayloadOptions): Promise<Held> {
-    const { ref, version } = this
+  #fetch(options: FetchPayloadOptions, isRead: boolean): Promise<Held> {
+    const { ref } = this
     const providers = this.#parts.facts?.providers
-    const codecs = (encoding: Encoding | undefined): readonly [Codec, ...Codec[]] => this.#codecs(encoding)
-    try {
-      return await Held.fetch(this.calls(), ref, codecs, { ...options, providers })
-    } catch (error) {
-      if (!hasCode(error, 'NOT_FOUND', 'NOT_SYNCED') || ref.type === 'content' || typeof version !== 'string')
-        throw error
-      const asked = [...(ref.node === undefined ? [] : [ref.node]), ...(providers ?? [])]
-      const content = { type: 'content', cid: version, path: '' } as const
-      return await Held.fetch(this.calls(), content, codecs, { ...options, providers: asked })
-    }
+    return this.#fetched.fetch(
+      { calls: this.calls(), ref, providers, codecs: encoding => this.#codecs(encoding) },
+      options,
+      isRead
+    )
   }
 
   #codecs(encoding: Encoding | undefined): readonly [Codec, ...Codec[]] {
     const { codec, facts } = this.#parts
     if (codec !== undefined) return [typeof codec === 'string' ? codecNamed(codec) : codec]
     if (this.load !== undefined) return [codecOfClass(this)]
+    // What the reference says goes first: the same bytes may have been put once more, encoded otherwise.
+    const said = facts?.codec
+    if (said !== undefined && said !== encoding?.codec) return codecsOf({ codec: said, mediaType: mediaTypeOf(said) })
     if (encoding !== undefined) return codecsOf(encoding)
-    if (facts?.codec !== undefined) return codecsOf({ codec: facts.codec, mediaType: mediaTypeOf(facts.codec) })
     throw new PathmeshError(
       'CODEC_NOT_FOUND',
       `${this.toString()} was shared as a file, which says nothing of a codec: get it as a Path, or by mesh.payload(ref, { codec })`

@@ -8,6 +8,7 @@ import { checkName, parseRef } from '../proto/ref.ts'
 import type { Calls, WaitOptions } from './calls.ts'
 import type { Codec, Pieces } from './codecs/codec.ts'
 import { codecFor, codecNamed } from './codecs/registry.ts'
+import { orAborted } from './or-aborted.ts'
 import { Payload } from './payload.ts'
 import { versionOfPut } from './version.ts'
 
@@ -33,7 +34,8 @@ export async function put<T>(
   await codec.ready?.()
   options.signal?.throwIfAborted()
   const { id, mediaType } = codec
-  const done = await putPieces(calls, name, await codec.encode(payload.value), { ...options, codec: id, mediaType })
+  const pieces = await orAborted(Promise.resolve(codec.encode(payload.value)), options.signal)
+  const done = await putPieces(calls, name, pieces, { ...options, codec: id, mediaType })
   const { cid, size, seq } = done
   const ref = parseRef(versionOfPut(done).url)
   return payload.with({ ref, calls, facts: { cid, size, seq, codec: id } })
@@ -59,7 +61,7 @@ export async function putPieces(
     ...(meta === undefined ? {} : { meta: JSON.stringify(meta) }),
     ...(keep === undefined ? {} : { keep: String(keep) })
   }
-  return await calls.put(query, await gathered(pieces, codec), wait)
+  return await calls.put(query, await gathered(pieces, codec, wait.signal), wait)
 }
 
 /** The codec that was asked for, that of its class, or that of its value. */
@@ -69,13 +71,13 @@ function codecToPut(payload: Payload, asked: string | Codec | undefined): Codec 
 }
 
 /** All of it in one piece, if it is small; else the pieces as they come. */
-async function gathered(pieces: Pieces, codec: string): Promise<Pieces> {
+async function gathered(pieces: Pieces, codec: string, signal: AbortSignal | undefined): Promise<Pieces> {
   if (pieces instanceof Uint8Array) return pieces.length <= SMALL_PAYLOAD_BYTES ? pieces : [pieces]
   const source = checked(pieces, codec)
   const first: Uint8Array[] = []
   let bytes = 0
   while (bytes <= SMALL_PAYLOAD_BYTES) {
-    const next = await source.next()
+    const next = await orAborted(source.next(), signal)
     if (next.done === true) return Buffer.concat(first)
     first.push(next.value)
     bytes += next.value.length

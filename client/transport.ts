@@ -6,7 +6,7 @@ import { errno, PathmeshError } from '../proto/errors.ts'
 import { API_ANSWER_BYTES_MAX, API_ANSWER_MS, API_CONNECT_MS, HEARTBEAT_MS } from '../proto/limits.ts'
 import { API_HEADER, API_HOST, API_VERSION, type Route } from '../proto/routes.ts'
 import type { Pieces } from './codecs/codec.ts'
-import { feed } from './feed.ts'
+import { feed, FeedFailure } from './feed.ts'
 import { parseJson, parseLines } from './ndjson.ts'
 import { checkSocket, nobodyListens } from './socket-check.ts'
 
@@ -21,6 +21,8 @@ export interface Call {
   readonly body?: unknown
   /** Sent as bytes: at once, or as they come. */
   readonly content?: Pieces | undefined
+  /** Where it is noted that they did not come. */
+  readonly fed?: FeedFailure
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
   /** A status that is an answer of its own here, and not thrown. */
@@ -55,8 +57,15 @@ export class Transport {
   /** Yields the objects of an NDJSON answer, heartbeats left out. Stop early and the request is cut off. */
   async *lines(route: Route, call: Call = {}): AsyncGenerator<object, void, undefined> {
     const silenceMs = call.silenceMs ?? SILENCE_MS
-    const response = await this.open(route, { ...call, silenceMs })
-    yield* parseLines(this.#chunks(response, silenceMs, call.signal, unreachable))
+    const fed = new FeedFailure()
+    try {
+      const response = await this.open(route, { ...call, silenceMs, fed })
+      yield* parseLines(this.#chunks(response, silenceMs, call.signal, unreachable))
+    } catch (error) {
+      call.signal?.throwIfAborted()
+      fed.throwIfSet()
+      throw error
+    }
   }
 
   /** Yields the bytes of `response`; one that breaks off is IO, since the daemon can say why only before the first byte. */
@@ -193,7 +202,7 @@ async function answerTo(sent: ClientRequest, body: Pieces | undefined, call: Cal
     else connected()
   })
   if (body === undefined || body instanceof Uint8Array) sent.end(body)
-  else void feed(sent, body)
+  else void feed(sent, body, call.fed ?? new FeedFailure())
   try {
     return await promise
   } finally {

@@ -4,7 +4,14 @@
 
 import { z } from '@hono/zod-openapi'
 import { CODEC_ID, MEDIA_TYPE } from './codec.ts'
-import { CODEC_ID_CHARS_MAX, KEPT_VERSIONS_MAX, MEDIA_TYPE_CHARS_MAX, META_BYTES_MAX, REF_BYTES_MAX } from './limits.ts'
+import {
+  CODEC_ID_CHARS_MAX,
+  KEPT_VERSIONS_MAX,
+  MEDIA_TYPE_CHARS_MAX,
+  META_BYTES_MAX,
+  PROVIDERS_ASKED_MAX,
+  REF_BYTES_MAX
+} from './limits.ts'
 
 export const size = z.int().nonnegative()
 export const time = z.int().nonnegative()
@@ -198,7 +205,7 @@ export const GetRequest = z.object({
   seenParent: Seen.optional().describe('the directory that `to` lies in'),
   cwd: absolutePath.optional().describe("the caller's working directory, which is never replaced"),
   overwrite: z.boolean().optional(),
-  providers: z.array(peerId).max(32).optional().describe('peers to ask first'),
+  providers: z.array(peerId).max(PROVIDERS_ASKED_MAX).optional().describe('peers to ask first'),
   lease: z.string().max(64).optional().describe('a session: the path stays until it ends; without one, for 7 days'),
   stallMs: duration.optional(),
   timeoutMs: duration.optional(),

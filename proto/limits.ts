@@ -166,6 +166,8 @@ export const LEAVES_REQUEST_MAX = 64
 export const LEAVES_REQUEST = 4
 /** Small files that a session asks for at a time. */
 export const SMALL_REQUEST_FILES = 256
+/** Peers that a caller may name to be asked first. */
+export const PROVIDERS_ASKED_MAX = 32
 /** Records in one answer. */
 export const RECORDS_ANSWER_MAX = 256
 /** Requests of one peer that are answered at a time, and that it may have open. */
@@ -292,7 +294,10 @@ export const API_HEADERS_BYTES_MAX = 64 * KiB
 /** From a connection of the local API to the end of its headers. */
 export const API_HEADERS_MS = 10_000
 /** Requests of all clients answered at the same time. */
-export const API_REQUESTS_MAX = 256
+export const API_REQUESTS_MAX = 512
+/** Values that one program puts, and those that it gets, at the same time; others wait. */
+export const CLIENT_PUTS = 64
+export const CLIENT_GETS = 128
 
 // --- swarm ---------------------------------------------------------------------------------------------------------
 

@@ -121,6 +121,14 @@ export function publishedName(text: string): string {
   return name
 }
 
+/** The same, of a Payload: not of a directory. */
+export function payloadName(text: string): string {
+  const name = publishedName(text)
+  if (text.endsWith('/'))
+    throw refusal(text, 'a Payload is one object, and no directory: leave out the slash at the end')
+  return name
+}
+
 /** Refuses what is no name of a work. */
 export function checkWork(work: string): void {
   checkWorkIn(work, work)

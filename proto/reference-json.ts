@@ -2,8 +2,7 @@
 // everything else, and makes fresh objects, so that a hostile document can neither smuggle fields in nor reach a prototype.
 
 import { PathmeshError } from './errors.ts'
-
-const PROVIDERS_MAX = 32
+import { PROVIDERS_ASKED_MAX } from './limits.ts'
 
 /** Which reference it is, for messages, and its one key. */
 export interface Form {
@@ -69,8 +68,8 @@ export class JsonFields {
   providers(): { providers?: string[] } {
     const value = this.#fields.get('providers')
     if (value === undefined) return {}
-    if (!Array.isArray(value) || value.length > PROVIDERS_MAX)
-      throw this.refusal(`its providers are not a list of at most ${PROVIDERS_MAX}`)
+    if (!Array.isArray(value) || value.length > PROVIDERS_ASKED_MAX)
+      throw this.refusal(`its providers are not a list of at most ${PROVIDERS_ASKED_MAX}`)
     return {
       providers: value.map((peer: unknown) => {
         if (typeof peer !== 'string') throw this.refusal('one of its providers is not a string')

@@ -18,7 +18,8 @@ export interface OpenSource extends Source {
 
 /** A source over bytes that nobody else has, or will change. */
 export function memorySource(given: Uint8Array): OpenSource {
-  const bytes = isWhole(given) ? given : new Uint8Array(given)
+  // A Buffer would share what it cuts out.
+  const bytes = isWhole(given) ? new Uint8Array(given.buffer) : new Uint8Array(given)
   let folder: string | undefined
   return {
     size: bytes.length,

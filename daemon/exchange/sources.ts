@@ -3,7 +3,7 @@
 
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
-import { withDeadline } from '../deadline.ts'
+import { orAborted, withDeadline } from '../deadline.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { ASK_MS, PROVIDER_RETRY_LAST_MS, PROVIDER_RETRY_MS } from '../../proto/limits.ts'
 import type { Provider } from './provider.ts'
@@ -107,7 +107,7 @@ export class Sources {
 
   async #ask(peer: string, signal: AbortSignal): Promise<Provider | undefined> {
     try {
-      const provider = await this.#peers.provider(peer)
+      const provider = await orAborted(this.#peers.provider(peer), signal)
       const held = await withDeadline(this.#clock, ASK_MS, `asking ${peer}`, signal, until =>
         provider.have(this.#roots, { signal: until })
       )

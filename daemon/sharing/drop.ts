@@ -22,11 +22,10 @@ export async function dropCopy(
   const { cid } = entry
   if (transfers.isRunning(cid.toString()))
     throw new PathmeshError('IN_USE', `${text} is being fetched: cancel that first`)
-  for (const holding of await store.holdingsOf(cid)) {
-    if (holding.class === 'in-place') continue
-    await store.remove(holding)
-    return { roots: 1, files: holding.entries, bytes: holding.size }
-  }
+  const copies = (await store.holdingsOf(cid)).filter(({ class: kind }) => kind !== 'in-place')
+  for (const copy of copies) await store.remove(copy)
+  const [copy] = copies
+  if (copy !== undefined) return { roots: 1, files: copy.entries, bytes: copy.size }
   const bytes = await store.discardPartial(cid)
   if (bytes !== undefined) return { roots: 1, files: 0, bytes }
   if (store.holdings.of(cid).length > 0) {

@@ -108,7 +108,10 @@ export class Retention {
   async #remove(root: CID): Promise<boolean> {
     const { store, namesOf } = this.#parts
     if ((await namesOf(root)).length > 0) return true
-    const holdings = (await store.holdingsOf(root)).filter(({ class: kind }) => kind !== 'managed')
+    const all = await store.holdingsOf(root)
+    // What was fetched is somebody's copy; unless it was made of what lies in the index, for a program that wanted a path.
+    const isInline = all.some(({ class: kind }) => kind === 'inline')
+    const holdings = all.filter(({ class: kind }) => isInline || kind !== 'managed')
     for (const holding of holdings) {
       if (await store.isWanted(holding)) return false
       try {

@@ -14,7 +14,7 @@ import { Meta, type Put, type PutQuery } from '../../proto/api.ts'
 import { checkEncoding, type Encoding, mediaTypeOf } from '../../proto/codec.ts'
 import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { FLUSH_BYTES, KEPT_VERSIONS_MAX, PUT_STALL_MS, SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
-import { publishedName } from '../../proto/ref.ts'
+import { payloadName } from '../../proto/ref.ts'
 import { type OnProgress, progressOf } from './fetch.ts'
 import { pathOf, urlOf, workOf } from './names.ts'
 import { type Built, type OwnParts, publish, type Saying } from './own.ts'
@@ -75,7 +75,7 @@ function optionsOf({ as, codec = 'bytes', mediaType = mediaTypeOf(codec), meta, 
   const count = keep === undefined ? undefined : Number(keep)
   if (count !== undefined && count > KEPT_VERSIONS_MAX)
     throw new PathmeshError('INVALID_ARGUMENT', `keep is ${count}: at most ${KEPT_VERSIONS_MAX} versions are kept`)
-  return { name: publishedName(as), saying: { encoding, meta: metaOf(meta), keep: count } }
+  return { name: payloadName(as), saying: { encoding, meta: metaOf(meta), keep: count } }
 }
 
 function metaOf(text: string | undefined): Meta | undefined {

@@ -12,3 +12,6 @@ export const meshOf = (daemon: FakeDaemon): Mesh => new Mesh(new Calls(new Trans
 export const FIXED = {
   $payload: { work: 'train', origin: PEER, path: 'metrics', cid: CID, size: 3, codec: 'json', seq: 3 }
 }
+
+/** The same, of another codec. */
+export const encodedBy = (codec: string) => ({ $payload: { ...FIXED.$payload, codec } })

@@ -9,17 +9,16 @@ import { Path } from '../../client/path.ts'
 import { Payload } from '../../client/payload.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { CID, FakeDaemon, gotBytes, lines, PEER, PUT, type Answer } from './fake-daemon.ts'
-import { FIXED, meshOf } from './payload-mesh.ts'
+import { encodedBy, FIXED, meshOf } from './payload-mesh.ts'
 
 /** A class that writes and reads files, and says what it was called with. */
-class Model extends Payload {
+class Model extends Payload<{ weights: string }> {
   static override readonly codec: string = 'test/model-1'
   static override readonly mediaType: string = 'application/x-test-model'
   static loaded: string[] = []
 
-  override async save(value: unknown, path: string): Promise<void> {
-    assert.ok(typeof value === 'object' && value !== null && 'weights' in value)
-    await writeFile(path, String(value.weights))
+  override async save({ weights }: { weights: string }, path: string): Promise<void> {
+    await writeFile(path, weights)
   }
 
   override async load(path: string): Promise<{ weights: string }> {
@@ -222,9 +221,9 @@ describe('a Payload of a value', () => {
 
     it('is CODEC_NOT_FOUND for any other Payload until it is registered', async () => {
       answer = saved
-      await assert.rejects(mesh.payload(FIXED).get(), failsWith('CODEC_NOT_FOUND', /test\/model-1/))
+      await assert.rejects(mesh.payload(encodedBy(Model.codec)).get(), failsWith('CODEC_NOT_FOUND', /test\/model-1/))
       Model.register()
-      assert.deepEqual(await mesh.payload(FIXED).get(), { weights: 'w' })
+      assert.deepEqual(await mesh.payload(encodedBy(Model.codec)).get(), { weights: 'w' })
     })
 
     it('may save and load at once, and is called as its class is', async () => {
@@ -235,7 +234,7 @@ describe('a Payload of a value', () => {
         }
       }
       await assert.rejects(mesh.put('train/plain', new Plain('plain')), /RangeError: cannot be saved/)
-      const reader = mesh.payload(FIXED, { type: Plain })
+      const reader = mesh.payload(encodedBy('Plain'), { type: Plain })
       answer = lines(gotBytes(Buffer.from('w'), { codec: 'Plain', mediaType: 'application/octet-stream' }))
       await assert.rejects(reader.get(), failsWith('CODEC_NOT_FOUND', /Plain/))
       assert.deepEqual(daemon.bodies('put'), [])

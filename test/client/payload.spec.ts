@@ -11,7 +11,7 @@ import { Payload } from '../../client/payload.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
 import { CID, FakeDaemon, fail, GOT, gotBytes, json, lines, problem, type Answer } from './fake-daemon.ts'
-import { FIXED, meshOf } from './payload-mesh.ts'
+import { encodedBy, FIXED, meshOf } from './payload-mesh.ts'
 
 const OTHER_CID = 'bafkr4ichl6pjlwhkbzfx2mgwhzfkopzvmpexsxcn7zbvfjv3mfcb6eruuy'
 
@@ -92,7 +92,16 @@ describe('a Payload', () => {
     const [body] = daemon.bodies('get')
     const { ref, providers, inline, stallMs, timeoutMs, waitMs } = Object(body)
     assert.match(ref, new RegExp(`metrics\\?version=${CID}`))
-    assert.deepEqual([providers, inline, stallMs, timeoutMs, waitMs], [['p1', 'p2'], true, 1, 20_000, 3])
+    assert.deepEqual([providers, inline, stallMs, timeoutMs, waitMs], [['p1', 'p2'], true, 1, 20_000, undefined])
+  })
+
+  it('waits for a name that it follows, and not for one whose content it knows', async () => {
+    await mesh.payload('train/metrics').get({ waitMs: 3 })
+    await mesh.payload(FIXED).get({ waitMs: 3 })
+    assert.deepEqual(
+      daemon.bodies('get').map(body => Object(body).waitMs),
+      [3, undefined]
+    )
   })
 
   it('of a codec that is not known here can be had as bytes, and its value says what is missing', async () => {
@@ -275,7 +284,7 @@ describe('a Payload', () => {
     }
     registerCodec(codec)
     answer = lines(gotBytes(Buffer.from('abc'), { codec: codec.id, mediaType: codec.mediaType }))
-    assert.deepEqual(await mesh.payload(FIXED).get(), new Map([['of this test', '3']]))
+    assert.deepEqual(await mesh.payload(encodedBy(codec.id)).get(), new Map([['of this test', '3']]))
     assert.ok(mesh.payload(FIXED) instanceof Payload)
   })
 })
