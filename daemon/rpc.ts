@@ -10,6 +10,8 @@ import { type Bytes, type Duplex, type Frame, frame, readFrame } from './frames.
 export interface Answer {
   readonly body: Bytes
   readonly payload: Uint8Array
+  /** Whether no other follows: then the end of all answers goes out with it. */
+  readonly last?: boolean
 }
 
 export interface RequestContext {
@@ -207,11 +209,14 @@ async function answerOne(
       const name = JSON.stringify(method.slice(0, 40))
       throw new PathmeshError('INCOMPATIBLE', `this node does not know the request ${name}`)
     }
-    for await (const { body, payload } of handler(header.body, { peer: stream.peer, signal })) {
+    const end = frame({ id, kind: FrameKind.END })
+    for await (const { body, payload, last = false } of handler(header.body, { peer: stream.peer, signal })) {
       signal.throwIfAborted()
-      await send(frame({ id, kind: FrameKind.ANSWER, body }, payload), { signal })
+      const answered = frame({ id, kind: FrameKind.ANSWER, body }, payload)
+      await send(last ? [...answered, ...end] : answered, { signal })
+      if (last) return
     }
-    await send(frame({ id, kind: FrameKind.END }))
+    await send(end)
   } catch (error) {
     const { code, message } = toPathmeshError(error, method)
     await send(frame({ id, kind: FrameKind.FAILURE, code, message: message.slice(0, 1000) }))

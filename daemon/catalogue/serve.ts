@@ -36,7 +36,7 @@ export function catalogueHandlers<Write>({ records, onHeads }: CatalogueSource<W
   return {
     async *heads(body, { peer }) {
       await onHeads(peer, decodeHeads(body))
-      yield answer(EMPTY)
+      yield { ...answer(EMPTY), last: true }
     },
 
     async *since(body, { signal }) {

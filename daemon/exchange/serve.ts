@@ -80,7 +80,7 @@ export function exchangeHandlers(
       try {
         const answer = await branchesBelow(source, cids, signal)
         onServed(peer, answer.payload.length)
-        yield answer
+        yield { ...answer, last: true }
       } finally {
         budget.release(TREE_ANSWER_BYTES)
       }
@@ -91,11 +91,13 @@ export function exchangeHandlers(
       const budget = budgetOf(peer)
       await budget.take(SMALL_ANSWER_BYTES, signal)
       try {
+        let left = cids.length
         for await (const blocks of source.small(cids)) {
           signal.throwIfAborted()
           const answer = answerOf(blocks)
           onServed(peer, answer.payload.length)
-          yield answer
+          left -= blocks.length
+          yield { ...answer, last: left === 0 }
         }
       } finally {
         budget.release(SMALL_ANSWER_BYTES)
@@ -125,12 +127,12 @@ export function exchangeHandlers(
     async *have(body) {
       const cids = cidsOf(() => HaveRequest.decode(body, LIMITS).cids)
       const held = await Promise.all(cids.map(async cid => ({ cid: bytesOf(cid.bytes), ...(await source.held(cid)) })))
-      yield { body: HaveAnswer.encode({ held }), payload: NONE }
+      yield { body: HaveAnswer.encode({ held }), payload: NONE, last: true }
     },
 
     async *wrong(body) {
       const { file, index } = decode(() => WrongRequest.decode(body))
-      yield { body: WrongAnswer.encode({ withdrawn: await source.recheck(cidOf(file), index) }), payload: NONE }
+      yield { body: WrongAnswer.encode({ withdrawn: await source.recheck(cidOf(file), index) }), payload: NONE, last: true }
     }
   }
 }

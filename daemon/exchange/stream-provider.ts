@@ -4,7 +4,7 @@ import { CID } from 'multiformats/cid'
 import type { Branch } from '../content/file-dag.ts'
 import { checkCid, verify } from '../content/verify.ts'
 import { type Bytes, bytesOf } from '../frames.ts'
-import type { Caller } from '../rpc.ts'
+import type { Caller, CallOptions } from '../rpc.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import {
   Blocks,
@@ -86,25 +86,27 @@ export class StreamProvider implements Provider {
   }
 
   async held(cids: readonly CID[], options: WaitOptions = {}): Promise<Held[]> {
-    for await (const { body } of this.#caller.call('have', HaveRequest.encode({ cids: binary(cids) }), {
+    const body = await this.#one('have', HaveRequest.encode({ cids: binary(cids) }), {
       ...options,
       maxBytes: FRAME_HEADER_BYTES_MAX
-    })) {
-      const { held } = this.#decode(() => HaveAnswer.decode(body, { limits: { held: REQUEST_CIDS_MAX } }))
-      const told = new Map(held.map(({ cid, complete, bytes }) => [this.#cid(cid).toString(), { complete, bytes }]))
-      return cids.map(cid => told.get(cid.toString()) ?? { complete: false, bytes: 0 })
-    }
-    throw this.#broken('no answer to a question')
+    })
+    const { held } = this.#decode(() => HaveAnswer.decode(body, { limits: { held: REQUEST_CIDS_MAX } }))
+    const told = new Map(held.map(({ cid, complete, bytes }) => [this.#cid(cid).toString(), { complete, bytes }]))
+    return cids.map(cid => told.get(cid.toString()) ?? { complete: false, bytes: 0 })
   }
 
   async wrong(file: CID, index: number, options: WaitOptions = {}): Promise<boolean> {
-    for await (const { body } of this.#caller.call('wrong', WrongRequest.encode({ file: bytesOf(file.bytes), index }), {
-      ...options,
-      maxBytes: 1024
-    })) {
-      return this.#decode(() => WrongAnswer.decode(body)).withdrawn
-    }
-    throw this.#broken('no answer to a complaint')
+    const request = WrongRequest.encode({ file: bytesOf(file.bytes), index })
+    const body = await this.#one('wrong', request, { ...options, maxBytes: 1024 })
+    return this.#decode(() => WrongAnswer.decode(body)).withdrawn
+  }
+
+  /** The answer to a question that has one. It is waited out: leaving it early would be one more message, to cancel it. */
+  async #one(method: string, request: Bytes, options: CallOptions): Promise<Bytes> {
+    let answer: Bytes | undefined
+    for await (const { body } of this.#caller.call(method, request, options)) answer ??= body
+    if (answer === undefined) throw this.#broken(`no answer to ${method}`)
+    return answer
   }
 
   #blocks(body: Bytes, payload: Uint8Array): { blocks: Branch[]; missing: CID[] } {

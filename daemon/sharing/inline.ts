@@ -60,8 +60,10 @@ async function askFor(
   try {
     return await withDeadline(clock, ASK_MS, `asking ${peer}`, signal, async until => {
       const provider = await orAborted(peers.provider(peer), until)
-      for await (const [block] of provider.small([cid], { signal: until })) return block?.bytes
-      return undefined
+      // Waited out: leaving it early would be one more message, to cancel it.
+      let bytes: Uint8Array | undefined
+      for await (const [block] of provider.small([cid], { signal: until })) bytes ??= block?.bytes
+      return bytes
     })
   } catch (error) {
     signal.throwIfAborted()
