@@ -1,17 +1,17 @@
 // Content as a Node stream: asks for bytes when they are read, and hangs up as soon as it is destroyed.
 
 import { Readable } from 'node:stream'
-import type { Ref } from '../proto/ref.ts'
-import type { Calls, RangeOptions } from './calls.ts'
+import type { CallOptions } from './calls.ts'
 
 export class ContentStream extends Readable {
   readonly #chunks: AsyncGenerator<Buffer, void, undefined>
   readonly #cut = new AbortController()
 
-  constructor(calls: Calls, ref: Ref, options: RangeOptions = {}) {
+  /** `open`: the bytes, until its signal is aborted. */
+  constructor(open: (signal: AbortSignal) => AsyncGenerator<Buffer, void, undefined>, { signal }: CallOptions) {
     super()
-    const signals = options.signal === undefined ? [] : [options.signal]
-    this.#chunks = calls.content(ref, { ...options, signal: AbortSignal.any([...signals, this.#cut.signal]) })
+    const signals = signal === undefined ? [] : [signal]
+    this.#chunks = open(AbortSignal.any([...signals, this.#cut.signal]))
   }
 
   override _read(): void {

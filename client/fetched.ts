@@ -4,10 +4,11 @@
 import { hasCode } from '../proto/errors.ts'
 import { PROVIDERS_ASKED_MAX } from '../proto/limits.ts'
 import type { Ref } from '../proto/ref.ts'
-import type { Calls } from './calls.ts'
+import type { Calls, RangeOptions } from './calls.ts'
 import type { FetchOptions } from './get.ts'
 import { Held, type FindCodecs } from './held.ts'
 import { orAborted } from './or-aborted.ts'
+import type { Version } from './version.ts'
 
 export interface FetchedParts {
   readonly calls: Calls
@@ -44,17 +45,18 @@ export class Fetched {
     const serves = before !== undefined && (!isRead || before.isReadable)
     if (serves && isFixed(parts.ref)) return before
     const held = await fetchHeld(parts, options)
-    const isSame = before?.version.root === held.version.root
-    if (serves && isSame) {
+    if (serves && isSame(before.version, held.version)) {
       await held.release()
       return before
     }
-    if (isSame) held.takeValue(before)
+    if (before !== undefined) held.takeValue(before)
     this.#held = held
     await before?.release()
     return held
   }
 }
+
+const isSame = (a: Version, b: Version): boolean => a.root === b.root && a.seq === b.seq && a.codec === b.codec
 
 const isFixed = (ref: Ref): boolean => ref.type === 'content' || ref.version !== undefined
 
@@ -79,9 +81,24 @@ export async function byNameOrContent<T>(ref: Ref, ask: (ref: Ref) => Promise<T>
   }
 }
 
-function contentOf(ref: Ref): Ref | undefined {
+/** The content that a fixed reference speaks of, without its name. */
+export function contentOf(ref: Ref): Ref | undefined {
   if (ref.type === 'content' || typeof ref.version !== 'string') return undefined
   return { type: 'content', cid: ref.version, path: '' }
+}
+
+/** Bytes of a name; where nobody here knows it, of the content that the reference speaks of. */
+export async function* contentByName(
+  calls: Calls,
+  ref: Ref,
+  options: RangeOptions
+): AsyncGenerator<Buffer, void, undefined> {
+  const { chunks, first } = await byNameOrContent(ref, async asked => {
+    const opened = calls.content(asked, options)
+    return { chunks: opened, first: await opened.next() }
+  })
+  if (first.done !== true) yield first.value
+  yield* chunks
 }
 
 /** Whoever published it is likely to have it. */

@@ -15,11 +15,16 @@ import { versionOfGot, type Version } from './version.ts'
 /** What decodes a value that was encoded so, or says nothing of it, the best first. CODEC_NOT_FOUND where nothing does. */
 export type FindCodecs = (encoding: Encoding | undefined) => readonly [Codec, ...Codec[]]
 
+/** Gives back what nobody can ask for any more. A lease that cannot be given back ends with the connection. */
+const abandoned = new FinalizationRegistry((release: () => Promise<void>) => void release().catch(() => undefined))
+
 export class Held {
   readonly version: Version
-  #source: OpenSource | undefined
+  readonly #source: OpenSource
   readonly #codec: Codec | PathmeshError
   readonly #release: () => Promise<void>
+  #readers = 0
+  #isReleased = false
   #decoding: Promise<unknown> | undefined
   #value: { readonly value: unknown } | undefined
 
@@ -33,6 +38,7 @@ export class Held {
     this.#source = source
     this.#codec = codec
     this.#release = release
+    abandoned.register(this, release, this)
   }
 
   /** Fetches the bytes, and loads what decodes them. That nothing does is told when the value is wanted. */
@@ -58,31 +64,35 @@ export class Held {
 
   async decoded(): Promise<unknown> {
     if (this.#value !== undefined) return this.#value.value
-    this.#decoding ??= (async () => this.#keep(await this.#decode()))().finally(() => (this.#decoding = undefined))
+    this.#decoding ??= this.#reading(async () => this.#keep(await this.#decode())).finally(
+      () => (this.#decoding = undefined)
+    )
     return await this.#decoding
-  }
-
-  /** Has the value that `other`, of the same bytes, has. */
-  takeValue(other: Held | undefined): void {
-    if (other !== undefined) this.#value ??= other.#value
   }
 
   /** What another codec makes of the same bytes. */
   async decodedBy(codec: Codec): Promise<unknown> {
-    await codec.ready?.()
-    return await codec.decode(this.#opened())
+    return await this.#reading(async source => {
+      await codec.ready?.()
+      return await codec.decode(source)
+    })
+  }
+
+  /** Has the value that `other` has, if the same codec decoded the same bytes. */
+  takeValue(other: Held): void {
+    const { root, codec } = other.version
+    if (root === this.version.root && codec === this.version.codec) this.#value ??= other.#value
   }
 
   /** Whether the bytes can still be read: until they were decoded. */
   get isReadable(): boolean {
-    return this.#source !== undefined
+    return !this.#isReleased
   }
 
-  /** Gives the file back; what is in memory stays good. */
+  /** Gives the file back, once nobody reads it; what is in memory stays good. */
   async release(): Promise<void> {
-    this.#source?.close()
-    this.#source = undefined
-    await this.#release()
+    this.#isReleased = true
+    if (this.#readers === 0) await this.#close()
   }
 
   get #name(): string {
@@ -95,8 +105,24 @@ export class Held {
   }
 
   #opened(): OpenSource {
-    if (this.#source !== undefined) return this.#source
+    if (!this.#isReleased) return this.#source
     throw new PathmeshError('NOT_FETCHED', 'this Payload was released: fetch() it again')
+  }
+
+  async #reading<T>(read: (source: OpenSource) => Promise<T>): Promise<T> {
+    const source = this.#opened()
+    this.#readers++
+    try {
+      return await read(source)
+    } finally {
+      if (--this.#readers === 0 && this.#isReleased) await this.#close()
+    }
+  }
+
+  async #close(): Promise<void> {
+    abandoned.unregister(this)
+    this.#source.close()
+    await this.#release()
   }
 
   #keep(value: unknown): unknown {

@@ -175,7 +175,9 @@ export class Mesh {
    * Publishes a value as a Payload: encoded by its codec, durable when it resolves, known to connected nodes. The Payload is fixed at
    * this version and has the value; its JSON form can be handed on. CODEC_NOT_FOUND, naming the key, for what nothing encodes.
    */
-  async put<T>(name: string, value: T | Payload<T>, options: PutOptions = {}): Promise<Payload<T>> {
+  async put<P extends Payload>(name: string, payload: P, options?: PutOptions): Promise<P>
+  async put<T>(name: string, value: T, options?: PutOptions): Promise<Payload<T>>
+  async put(name: string, value: unknown, options: PutOptions = {}): Promise<Payload> {
     return await put(this.#home.calls, payloadName(name), value, options)
   }
 

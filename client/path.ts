@@ -105,7 +105,8 @@ export class Path extends PathValue<Path> {
   /** Its bytes from `start` to `end` (both included); fetches no more than is read. */
   createReadStream(options: RangeOptions = {}): Readable {
     checkRange(options)
-    return new ContentStream(this.calls(), this.ref, options)
+    const calls = this.calls()
+    return new ContentStream(signal => calls.content(this.ref, { ...options, signal }), options)
   }
 
   /** The whole of it, in memory: a Buffer, or a string in an encoding. */

@@ -2,22 +2,24 @@
 // bytes and decodes them when the value is wanted. The JSON form holds the reference, never the value.
 
 import type { Readable } from 'node:stream'
+import type { Stat } from '../proto/api.ts'
 import { mediaTypeOf, type Encoding } from '../proto/codec.ts'
 import { PathmeshError } from '../proto/errors.ts'
 import { parsePayloadJson, refOfPayload, type PayloadFacts, type PayloadJson } from '../proto/payload-json.ts'
 import type { Ref } from '../proto/ref.ts'
-import type { CallOptions, Calls, RangeOptions, WaitOptions } from './calls.ts'
+import type { CallOptions, Calls, RangeOptions, WaitOptions, Where } from './calls.ts'
 import type { Codec } from './codecs/codec.ts'
 import { codecNamed, codecsOf, registerCodec } from './codecs/registry.ts'
 import { saverCodec, type Saver } from './codecs/saver.ts'
-import { TensorFile } from './codecs/tensor-file.ts'
+import type { TensorFile } from './codecs/tensor-file.ts'
 import { ContentStream } from './content-stream.ts'
-import { byNameOrContent, Fetched } from './fetched.ts'
+import { byNameOrContent, contentByName, contentOf, Fetched } from './fetched.ts'
 import type { GetOptions } from './get.ts'
 import type { Held } from './held.ts'
 import { Reference } from './reference.ts'
 import { revive } from './reviver.ts'
-import { fixed, type Version } from './version.ts'
+import { openTensors } from './open-tensors.ts'
+import type { Version } from './version.ts'
 
 /** What is known of the encoded value, when a Payload came with it. */
 export type PayloadKnown = Omit<PayloadFacts, 'work' | 'origin' | 'path'>
@@ -125,6 +127,23 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
     return this.#fetched.held?.version
   }
 
+  /** Whether anybody knows its name, or has its content. */
+  override async exists(options: CallOptions = {}): Promise<boolean> {
+    return (await super.exists(options)) || (await this.#isContent(['local', 'remote'], options))
+  }
+
+  override async existsLocal(options: CallOptions = {}): Promise<boolean> {
+    return (await super.existsLocal(options)) || (await this.#isContent(['local'], options))
+  }
+
+  override async existsRemote(options: CallOptions = {}): Promise<boolean> {
+    return (await super.existsRemote(options)) || (await this.#isContent(['remote'], options))
+  }
+
+  override async stat(options: CallOptions = {}): Promise<Stat> {
+    return await byNameOrContent(this.ref, ref => this.calls().stat(ref, options))
+  }
+
   // --- the value
 
   /** The value, decoded when it is first asked for. NOT_FETCHED before the bytes are here. */
@@ -149,6 +168,7 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
 
   /** The value, fetched if need be. The same object each time, unless there is a newer version. */
   async get(options?: FetchPayloadOptions): Promise<T>
+  async get<V>(options: FetchPayloadOptions & { readonly as: Codec<V> }): Promise<V>
   async get<V = unknown>(options: GetPayloadOptions): Promise<V>
   async get({ as, ...options }: GetPayloadOptions = {}): Promise<unknown> {
     if (as === undefined)
@@ -159,23 +179,13 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
 
   /** Its bytes from `start` to `end` (both included), as they were encoded; fetches no more than is read. */
   createReadStream(options: RangeOptions = {}): Readable {
-    return new ContentStream(this.calls(), this.ref, options)
+    const calls = this.calls()
+    return new ContentStream(signal => contentByName(calls, this.ref, { ...options, signal }), options)
   }
 
   /** Its named tensors, to be read one by one, without the others. CORRUPT where it is not safetensors. */
   async tensors(options: CallOptions = {}): Promise<TensorFile> {
-    const calls = this.calls()
-    const { size, ref } = await byNameOrContent(this.ref, async asked => {
-      const stat = await calls.stat(asked, options)
-      return { size: stat.size, ref: fixed(asked, stat.root, stat.origin) }
-    })
-    const read = async (start: number, end: number): Promise<Uint8Array> => {
-      const pieces: Uint8Array[] = []
-      if (start === end) return Buffer.concat(pieces)
-      for await (const piece of calls.content(ref, { ...options, start, end: end - 1 })) pieces.push(piece)
-      return Buffer.concat(pieces)
-    }
-    return await TensorFile.open({ size, read })
+    return await openTensors(this.calls(), this.ref, options)
   }
 
   /** Gives back what was fetched: `.value` is NOT_FETCHED again, and the daemon may remove the bytes. */
@@ -234,6 +244,14 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
     const made: unknown = isPayloadClass(type) ? new type(value, parts) : undefined
     claim<Payload<T>>(made)
     return made
+  }
+
+  /** Whether what a fixed reference speaks of is there, whoever knows its name. */
+  async #isContent(places: readonly Where[], options: CallOptions): Promise<boolean> {
+    const content = contentOf(this.ref)
+    if (content === undefined) return false
+    for (const where of places) if (await this.calls().exists(content, where, options)) return true
+    return false
   }
 
   #fetch(options: FetchPayloadOptions, isRead: boolean): Promise<Held> {

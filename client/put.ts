@@ -2,8 +2,9 @@
 // memory than a piece beside the value itself.
 
 import type { Meta, Put } from '../proto/api.ts'
+import { checkEncoding } from '../proto/codec.ts'
 import { PathmeshError } from '../proto/errors.ts'
-import { SMALL_PAYLOAD_BYTES } from '../proto/limits.ts'
+import { META_BYTES_MAX, SMALL_PAYLOAD_BYTES } from '../proto/limits.ts'
 import { checkName, parseRef } from '../proto/ref.ts'
 import type { Calls, WaitOptions } from './calls.ts'
 import type { Codec, Pieces } from './codecs/codec.ts'
@@ -29,16 +30,20 @@ export async function put<T>(
   options: PutOptions
 ): Promise<Payload<T>> {
   checkName(name)
+  checkMeta(options.meta)
   const payload = value instanceof Payload ? value : new Payload<T>(value)
   const codec = codecToPut(payload, options.codec)
   await codec.ready?.()
   options.signal?.throwIfAborted()
   const { id, mediaType } = codec
+  checkEncoding({ codec: id, mediaType })
   const pieces = await orAborted(Promise.resolve(codec.encode(payload.value)), options.signal)
   const done = await putPieces(calls, name, pieces, { ...options, codec: id, mediaType })
   const { cid, size, seq } = done
   const ref = parseRef(versionOfPut(done).url)
-  return payload.with({ ref, calls, facts: { cid, size, seq, codec: id } })
+  const parts = { ref, calls, facts: { cid, size, seq, codec: id } }
+  // What was read to its end is no value any more.
+  return isStream(payload.value) ? new Payload<T>(undefined, parts) : payload.with(parts)
 }
 
 /** Publishes what is encoded already. */
@@ -64,6 +69,18 @@ export async function putPieces(
   return await calls.put(query, await gathered(pieces, codec, wait.signal), wait)
 }
 
+function checkMeta(meta: Meta | undefined): void {
+  const bytes = meta === undefined ? 0 : Buffer.byteLength(JSON.stringify(meta))
+  if (bytes > META_BYTES_MAX)
+    throw new PathmeshError(
+      'INVALID_ARGUMENT',
+      `meta has ${bytes} bytes as JSON, more than ${META_BYTES_MAX}: it goes to every node. Put what is large as a Payload of its own`
+    )
+}
+
+const isStream = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Symbol.asyncIterator in value
+
 /** The codec that was asked for, that of its class, or that of its value. */
 function codecToPut(payload: Payload, asked: string | Codec | undefined): Codec {
   if (asked !== undefined) return typeof asked === 'string' ? codecNamed(asked) : asked
@@ -72,15 +89,16 @@ function codecToPut(payload: Payload, asked: string | Codec | undefined): Codec 
 
 /** All of it in one piece, if it is small; else the pieces as they come. */
 async function gathered(pieces: Pieces, codec: string, signal: AbortSignal | undefined): Promise<Pieces> {
-  if (pieces instanceof Uint8Array) return pieces.length <= SMALL_PAYLOAD_BYTES ? pieces : [pieces]
+  if (pieces instanceof Uint8Array) return pieces
   const source = checked(pieces, codec)
   const first: Uint8Array[] = []
   let bytes = 0
   while (bytes <= SMALL_PAYLOAD_BYTES) {
     const next = await orAborted(source.next(), signal)
     if (next.done === true) return Buffer.concat(first)
-    first.push(next.value)
     bytes += next.value.length
+    // Its memory may be written to when the next one is asked for.
+    first.push(bytes <= SMALL_PAYLOAD_BYTES ? Buffer.from(next.value) : next.value)
   }
   return behind(first, source)
 }

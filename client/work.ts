@@ -41,7 +41,9 @@ export class Work {
   }
 
   /** As `mesh.put()`, of this work: it lives here from then on. WORK_IN_USE as `folder()`. */
-  async put<T>(path: string, value: T | Payload<T>, options: PutOptions = {}): Promise<Payload<T>> {
+  async put<P extends Payload>(path: string, payload: P, options?: PutOptions): Promise<P>
+  async put<T>(path: string, value: T, options?: PutOptions): Promise<Payload<T>>
+  async put(path: string, value: unknown, options: PutOptions = {}): Promise<Payload> {
     await this.folder(options)
     return await put(this.#home.calls, `${this.name}/${path}`, value, options)
   }

@@ -27,7 +27,7 @@ export const cborCodec: Codec = {
   mediaType: 'application/cbor',
   matches: (value): value is unknown => {
     if (typeof value !== 'object') return ['boolean', 'number', 'bigint'].includes(typeof value)
-    if (value === null || isPlainList(value) || isPlainObject(value)) return true
+    if (value === null || isPlainList(value) || isPlainObject(value) || types.isUint8ClampedArray(value)) return true
     return (types.isMap(value) || types.isSet(value) || types.isDate(value)) && isBareBuiltin(value)
   },
   encode: value => encodeCbor(value),

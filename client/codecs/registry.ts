@@ -28,7 +28,7 @@ const registered: Codec[] = []
  * Makes a codec known to this program: for values that it matches when they are put, and for Payloads that name it. The latest
  * is asked first. ALREADY_EXISTS for an id that another codec has.
  */
-export function registerCodec(codec: Codec): void {
+export function registerCodec<T>(codec: Codec<T>): void {
   checkEncoding({ codec: codec.id, mediaType: codec.mediaType })
   const other = [...registered, ...BUILT_IN].find(({ id }) => id === codec.id)
   if (other === codec) return

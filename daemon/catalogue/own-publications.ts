@@ -98,6 +98,11 @@ export class OwnPublications<Write> {
     })
   }
 
+  /** See `OwnRecords.admit`. */
+  async admit(name: string, kind: NewVersion['kind']): Promise<void> {
+    await this.#conflicts(name, kind)
+  }
+
   async #run(): Promise<void> {
     this.#isRunning = true
     while (this.#waiting.length > 0) {

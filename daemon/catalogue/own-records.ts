@@ -73,6 +73,11 @@ export class OwnRecords<Write> {
     return this.#publications.publish(version, along)
   }
 
+  /** Refuses a name that `publish` would refuse now, with NAME_CONFLICT: before much is done for it. */
+  admit(name: string, kind: NewVersion['kind']): Promise<void> {
+    return this.#publications.admit(name, kind)
+  }
+
   /** Retires an own name. NOT_FOUND if it is not published, NOT_ORIGIN if only another node publishes it. */
   retire(name: string, along: GoAlong<Write, Pick<Draft, 'released'>> = nothing): Promise<NameRecord> {
     const { records, signer } = this.#parts

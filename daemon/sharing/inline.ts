@@ -76,13 +76,16 @@ async function askFor(
 /** Files of content that lies in the index, made one at a time for each root. */
 export class InlineFiles {
   readonly #store: Store
+  readonly #isRunning: (root: string) => boolean
   readonly #making = new Map<string, Promise<Holding | undefined>>()
 
-  constructor(store: Store) {
+  /** `isRunning`: whether a root is being fetched, and so made into a file already. */
+  constructor(store: Store, isRunning: (root: string) => boolean) {
     this.#store = store
+    this.#isRunning = isRunning
   }
 
-  /** A holding at a path; undefined where the root does not lie in the index. */
+  /** A holding at a path; undefined where the root does not lie in the index, or is being fetched. */
   file(root: CID, basename: string): Promise<Holding | undefined> {
     const key = root.toString()
     const making = this.#making.get(key) ?? this.#make(root, basename).finally(() => this.#making.delete(key))
@@ -94,6 +97,8 @@ export class InlineFiles {
     const bytes = await this.#store.inline.get(root)
     if (bytes === undefined) return undefined
     await this.#store.needSpace(bytes.length)
+    // Asked last: two would write the same file.
+    if (this.#isRunning(root.toString())) return undefined
     const partial = await this.#store.startPartial(root, { basename })
     try {
       await partial.writeSmall([{ ordinal: 0, path: '', executable: false, bytes }])

@@ -15,8 +15,9 @@ import { PathmeshError } from '../../proto/errors.ts'
 import { KEPT_VERSIONS } from '../../proto/limits.ts'
 import { checkName, defaultName, formatRef, parseRef } from '../../proto/ref.ts'
 import { type OnProgress, progressOf } from './fetch.ts'
-import { type KeptVersion, keepVersion } from './keep.ts'
+import { keepVersion } from './keep.ts'
 import type { Retention } from './keep-retention.ts'
+import type { KeptVersion, MadeVersion } from './keep-stage.ts'
 import { urlOf, workOf } from './names.ts'
 import { OwnFolder, realpathOf } from './own-folder.ts'
 import { type BuildOptions, buildScanned, scanAll, topOf } from './publish.ts'
@@ -27,7 +28,7 @@ const PUBLISH_ATTEMPTS = 5
 
 /** What of the catalogue is needed to publish. */
 export type OwnCatalogue = Pick<Catalogue<Write>, 'known' | 'originsCalled'> & {
-  readonly own: Pick<OwnRecords<Write>, 'publish' | 'retire' | 'namesOf'>
+  readonly own: Pick<OwnRecords<Write>, 'admit' | 'publish' | 'retire' | 'namesOf'>
 }
 
 export interface OwnParts {
@@ -79,9 +80,6 @@ export async function share(
     if (published === undefined && attempt < PUBLISH_ATTEMPTS) continue
     if (published === undefined)
       throw new PathmeshError('IN_USE', `${path} was removed from what is kept while it was published: share it again`)
-    // Should it be read, it stays until its root goes.
-    const { replaces } = built.made ?? {}
-    if (replaces !== undefined && !parts.store.leases.isRead(replaces.root)) await parts.store.remove(replaces)
     parts.retention.wake()
     return describe(name, published, built, parts)
   }
@@ -102,8 +100,43 @@ async function isInWork(path: string, data: string): Promise<boolean> {
   return path.startsWith(`${works}/`) && path.slice(works.length + 1).includes('/')
 }
 
-/** Records a version with the holding behind it, in one batch. Undefined where what was held is held no more. */
+/**
+ * Records a version with the holding behind it, in one batch; with its spare where what was held is held no more. Undefined
+ * where that is so, and there is none.
+ */
 export async function publish(
+  name: string,
+  saying: Saying,
+  built: Built,
+  parts: OwnParts,
+  signal: AbortSignal
+): Promise<Published | undefined> {
+  const { holding, made, spare } = built
+  let published: Published | undefined
+  try {
+    published = await record(name, saying, built, parts, signal)
+  } catch (error) {
+    await spare?.discard()
+    throw error
+  }
+  if (published === undefined && spare !== undefined)
+    return publish(name, saying, { ...(await spare.take()), isKept: true }, parts, signal)
+  await spare?.discard()
+  if (made !== undefined) await tidy(holding, made, parts)
+  return published
+}
+
+/** Removes what is held beside it and damaged; or itself, where others made the same meanwhile. What is read stays until its root goes. */
+async function tidy(holding: Holding, made: MadeVersion, { store, retention }: OwnParts): Promise<void> {
+  if (store.holdings.of(holding.root).length <= 1) return
+  await retention.exclusive(async () => {
+    const isLeft = !(await store.isWanted(holding)) && (await made.isDouble())
+    for (const other of isLeft ? [...made.replaces, holding] : made.replaces)
+      if (isHeld(other, store) && !store.leases.isRead(other.root)) await store.remove(other)
+  })
+}
+
+async function record(
   name: string,
   { meta, keep, encoding }: Saying,
   { holding, made, isKept }: Built,

@@ -47,7 +47,10 @@ interface PutOptions {
   readonly saying: Saying & { readonly encoding: Encoding }
 }
 
-/** When it resolves, a power cut loses nothing of it. Nothing is left of one that fails, or whose sender goes away. */
+/**
+ * When it resolves, a power cut loses nothing of it. Nothing is left of one that fails, or whose sender goes away, until its
+ * record is being written. From then on nothing stops it: it may be published, whatever its sender is told.
+ */
 export async function putPayload(
   query: PutQuery,
   sent: Sent,
@@ -97,7 +100,8 @@ async function putSmall(
   const holding = { root, kind: 'file', size: bytes.length, entries: 1, class: 'inline', path: '' } as const
   const made = {
     writes: [parts.store.inline.put(root, bytes)],
-    replaces: undefined,
+    replaces: [],
+    isDouble: () => Promise.resolve(false),
     discard: () => Promise.resolve()
   }
   return published(await publish(name, saying, { holding, made, isKept: true }, parts, signal), name)
@@ -107,51 +111,16 @@ async function putLarge(
   incoming: Incoming,
   { name, saying }: PutOptions,
   parts: PutParts,
-  waiting: Waiting
-): Promise<Published> {
-  const { store } = parts
-  await store.needSpace(incoming.size ?? 0)
-  const stage = await store.kept.begin(pathOf(name).split('/').at(-1) ?? 'payload')
-  const links = new Map<string, Linked>()
-  const discard = () => {
-    const known = [...links.values()].flatMap(({ fileId }) =>
-      fileId === undefined ? [] : [store.files.remove(fileId)]
-    )
-    return store.kept.discard(stage, known)
-  }
-  let built: Built
-  try {
-    await write(stage, incoming, store, waiting)
-    built = await build(stage, links, discard, parts, waiting)
-  } catch (error) {
-    await discard()
-    throw error
-  }
-  return published(await publish(name, saying, built, parts, waiting.signal), name)
-}
-
-async function build(
-  stage: Stage,
-  links: Map<string, Linked>,
-  discard: () => Promise<void>,
-  parts: PutParts,
   { signal, onProgress }: Waiting
-): Promise<Built> {
-  const { store } = parts
-  const report: BuildOptions['onProgress'] = progress => onProgress(progressOf(progress))
-  const options = { hash: 'blake3', signal, onProgress: report } as const
-  const entries = await scanAll(stage.path, options)
-  const files = entries.filter(entry => entry.kind === 'file')
-  await hashFiles(files, 'kept', links, parts, options)
-  const holding = holdingOf(entries, links, { class: 'kept', path: stage.path })
-  const other = await store.findHolding(holding.root, ({ class: kind }) => kind === 'kept' || kind === 'managed')
-  if (other !== undefined) {
-    await discard()
-    return { holding: other, isKept: true }
-  }
-  await syncTree(stage.folder, [stage.path, stage.folder], store.pool, signal)
-  await syncPath(store.kept.path)
-  return { holding, made: { writes: [store.kept.finished(stage)], replaces: undefined, discard }, isKept: true }
+): Promise<Published> {
+  const { store, catalogue } = parts
+  await catalogue.own.admit(name, 'file')
+  await store.needSpace(incoming.size ?? 0)
+  const report = (progress: BuildProgress) => onProgress(progressOf(progress))
+  const basename = safeBasename(pathOf(name).split('/').at(-1) ?? '', 'payload')
+  const fill = (stage: Stage): Promise<Filled> => write(stage, incoming, store, report)
+  const kept = await keepStage(basename, fill, parts, { hash: 'blake3', signal, onProgress: report })
+  return published(await publish(name, saying, { ...kept, isKept: true }, parts, signal), name)
 }
 
 /** Writes what came and what comes. NO_SPACE when the disk is full. */
@@ -159,15 +128,15 @@ async function write(
   { path }: Stage,
   { first, rest, size }: Incoming,
   store: Store,
-  { onProgress }: Waiting
-): Promise<void> {
+  onProgress: (progress: BuildProgress) => void
+): Promise<Filled> {
   let file: FileHandle | undefined
   let [written, unflushed] = [0, 0]
   const append = async (bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length;) at += (await file?.write(bytes, at))?.bytesWritten ?? 0
     written += bytes.length
     unflushed += bytes.length
-    onProgress(progressOf({ phase: 'copying', bytes: written, total: size ?? null }))
+    onProgress({ phase: 'copying', bytes: written, total: size ?? null, files: 0, filesTotal: 1 })
     if (unflushed < FLUSH_BYTES) return
     unflushed = 0
     await store.needSpace(FLUSH_BYTES)
@@ -177,6 +146,13 @@ async function write(
     file = await open(path, 'wx', 0o444)
     for (const bytes of first) await append(bytes)
     for await (const bytes of rest) await append(bytes)
+    const fingerprint = fingerprintOf(await file.stat({ bigint: true }))
+    const entry = { kind: 'file', path: '', absolute: path, fingerprint, executable: false } as const
+    return {
+      entries: [entry],
+      placed: [{ file: entry, at: path, fingerprint, stampedAt: 0, link: undefined }],
+      source: undefined
+    }
   } catch (error) {
     throw toPathmeshError(error, `writing ${path}`)
   } finally {

@@ -93,7 +93,7 @@ export class Sharing {
 
   constructor(parts: SharingParts) {
     this.#parts = parts
-    this.#inlineFiles = new InlineFiles(parts.store)
+    this.#inlineFiles = new InlineFiles(parts.store, root => parts.transfers.isRunning(root))
   }
 
   // --- own names ---------------------------------------------------------------------------------------------------

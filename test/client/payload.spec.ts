@@ -1,7 +1,7 @@
 // A Payload as a reference: when it fetches, when it decodes, what `.value` gives and what it refuses.
 
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import type { Codec } from '../../client/codecs/codec.ts'
@@ -128,6 +128,28 @@ describe('a Payload', () => {
     assert.equal(await payload.get<string>({ as: 'text' }), '{"loss":0.5}')
     assert.ok((await payload.get()) === value, 'it was decoded again')
     assert.ok(payload.value === value)
+  })
+
+  it('has the newest version when it follows its name, also of the same bytes', async () => {
+    const payload = mesh.payload('train/metrics')
+    const value = await payload.get()
+    answer = asJson('{"loss":0.5}', { seq: 7, meta: { epoch: 2 } })
+    assert.ok((await payload.get()) === value, 'the same bytes were decoded again')
+    assert.deepEqual([payload.fetched?.seq, payload.fetched?.meta], [7, { epoch: 2 }])
+    answer = asJson('{"loss":0.5}', { seq: 8, codec: 'text', mediaType: 'text/plain;charset=utf-8' })
+    assert.equal(await payload.get(), '{"loss":0.5}')
+  })
+
+  it('is not closed under one that reads it in its own time', async () => {
+    class Slow extends Payload<string> {
+      override async load(path: string): Promise<string> {
+        await new Promise(setImmediate)
+        return await readFile(path, 'utf8')
+      }
+    }
+    const payload = mesh.payload(FIXED, { type: Slow })
+    const [one, bytes, other] = await Promise.all([payload.get(), payload.get({ as: 'text' }), payload.get()])
+    assert.deepEqual([one, bytes, other], Array(3).fill('{"loss":0.5}'))
   })
 
   it('that is got twice at once gives one object', async () => {

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import type { Codec, Pieces } from '../../client/codecs/codec.ts'
 import type { Mesh } from '../../client/mesh.ts'
-import { SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
+import { META_BYTES_MAX, SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
 import { FakeDaemon, lines, problem, PUT } from './fake-daemon.ts'
@@ -45,6 +45,7 @@ describe('put()', () => {
     ['one byte', 1, () => Buffer.from('x')],
     ['a promise of bytes', 1, async () => Buffer.from('x')],
     ['small pieces', 3, () => [Buffer.from('a'), Buffer.from('bc')]],
+    ['one piece past the bound', SMALL_PAYLOAD_BYTES + 1, () => Buffer.alloc(SMALL_PAYLOAD_BYTES + 1)],
     ['a piece of the bound', SMALL_PAYLOAD_BYTES, () => Buffer.alloc(SMALL_PAYLOAD_BYTES)],
     ['pieces of the bound', SMALL_PAYLOAD_BYTES, () => [Buffer.alloc(1), Buffer.alloc(SMALL_PAYLOAD_BYTES - 1)]]
   ]
@@ -58,7 +59,6 @@ describe('put()', () => {
   }
 
   const large: [string, () => Pieces | Promise<Pieces>][] = [
-    ['one piece', () => Buffer.alloc(SMALL_PAYLOAD_BYTES + 1, 'x')],
     ['many pieces', () => Array.from({ length: SMALL_PAYLOAD_BYTES + 1 }, () => Buffer.from('x'))],
     [
       'pieces in their time',
@@ -70,6 +70,36 @@ describe('put()', () => {
       }
     ]
   ]
+  for (const [count, bytes] of [
+    [3, 1000],
+    [50, 10 * KiB],
+    [40, 80 * KiB]
+  ] as const)
+    it(`sends ${count} pieces of ${bytes} bytes as they were given, though all have one memory`, async () => {
+      await put(async function* () {
+        const piece = Buffer.alloc(bytes)
+        for (let i = 0; i < count; i++) yield piece.fill(i)
+      })
+      const wanted = Buffer.concat(Array.from({ length: count }, (_, i) => Buffer.alloc(bytes, i)))
+      assert.ok(daemon.received[0]?.bytes.equals(wanted))
+    })
+
+  it('refuses meta that is too large before anything is sent', async () => {
+    const meta = { text: 'x'.repeat(META_BYTES_MAX) }
+    await assert.rejects(mesh.put('train/metrics', 1, { meta }), failsWith('INVALID_ARGUMENT', /meta has/))
+    assert.deepEqual(daemon.received, [])
+  })
+
+  it('keeps no value of a stream, which was read to its end', async () => {
+    const payload = await mesh.put(
+      'train/metrics',
+      (async function* () {
+        yield Buffer.from('x')
+      })()
+    )
+    assert.throws(() => payload.value, failsWith('NOT_FETCHED'))
+  })
+
   for (const [what, pieces] of large) {
     it(`sends ${what} of more than is small as they come, all of them in order`, async () => {
       await put(pieces)

@@ -146,6 +146,36 @@ describe('a Payload', function () {
     })
   }
 
+  for (const size of [100, SMALL_PAYLOAD_BYTES + 1])
+    it(`of ${size} bytes that is published here as well is not dropped with the copy of another's`, async () => {
+      const value = random.bytes(size)
+      const mine = await must(there).put(`mine/${size}`, value)
+      const theirs = await must(here).put(`theirs/${size}`, value)
+      await assert.rejects(
+        must(there)
+          .payload(JSON.parse(JSON.stringify(theirs)))
+          .drop(),
+        failsWith('INVALID_ARGUMENT', /publishes as mine\/.*unshare/)
+      )
+      await assert.rejects(mine.drop(), failsWith('INVALID_ARGUMENT', /unshare/))
+      assert.equal(await mine.existsLocal(), true)
+    })
+
+  it('whose name nobody knows any more is there by its content: asked for, read, and in parts', async () => {
+    const value = random.bytes(3 * MiB)
+    const handed = JSON.stringify(await must(here).put('passing/x', value))
+    await must(here).payload('passing/y').exists()
+    await must(there).payload(JSON.parse(handed)).get()
+    await must(here).payload('passing/x').unshare()
+    const unknown = { $payload: { ...JSON.parse(handed).$payload, path: 'never/known' } }
+    const payload = must(there).payload(unknown)
+    assert.deepEqual([await payload.exists(), await payload.existsLocal()], [true, true])
+    assert.equal((await payload.stat()).size, value.length)
+    const pieces: Buffer[] = []
+    for await (const piece of payload.createReadStream({ start: MiB, end: MiB + 9 })) pieces.push(piece)
+    assert.deepEqual(Buffer.concat(pieces), Buffer.from(value.subarray(MiB, MiB + 10)))
+  })
+
   it('that is small, and was read and then got as a file, is dropped at once', async () => {
     const put = await must(here).put('dropped/x', 'small')
     const payload = must(there).payload(put.toJSON())

@@ -84,7 +84,7 @@ describe('getContent()', () => {
     store: opened.store,
     hasher,
     clock: systemClock,
-    inlineFiles: new InlineFiles(opened.store),
+    inlineFiles: new InlineFiles(opened.store, () => false),
     deliveries: { admit: () => assert.fail(), deliver: () => assert.fail() },
     transfers: {
       fetch: async ({ root }) => {

@@ -139,7 +139,7 @@ describe('small content', () => {
   })
 
   describe('as a file', () => {
-    const make = (root: CID, basename = 'x.json') => new InlineFiles(opened.store).file(root, basename)
+    const make = (root: CID, basename = 'x.json') => new InlineFiles(opened.store, () => false).file(root, basename)
 
     for (const size of [0, 1, SMALL_PAYLOAD_BYTES]) {
       it(`of ${size} bytes has the name that was asked for, and those bytes, closed to writing`, async () => {
@@ -153,6 +153,14 @@ describe('small content', () => {
       })
     }
 
+    it('is not made while it is being fetched: two would write the same file', async () => {
+      const root = await hold(Buffer.from('being fetched'))
+      const asked: string[] = []
+      const files = new InlineFiles(opened.store, running => asked.push(running) > 0)
+      assert.equal(await files.file(root, 'x'), undefined)
+      assert.deepEqual(asked, [root.toString()])
+    })
+
     it('is not made of what does not lie in the index', async () => {
       assert.equal(await make(rootOf(Buffer.from('nothing'))), undefined)
       assert.equal(await make(cidOf(DAG_PB, 'blake3', Buffer.from('x'))), undefined)
@@ -160,7 +168,7 @@ describe('small content', () => {
 
     it('is made once for all who want it at once, and for who wants it later', async () => {
       const root = await hold(Buffer.from('once'))
-      const files = new InlineFiles(opened.store)
+      const files = new InlineFiles(opened.store, () => false)
       const all = await Promise.all(Array.from({ length: 10 }, () => files.file(root, 'x')))
       assert.equal(new Set(all.map(holding => holding?.path)).size, 1)
       assert.equal(opened.store.holdings.of(root).length, 1)
@@ -169,14 +177,14 @@ describe('small content', () => {
 
     it('is made of two contents at once', async () => {
       const roots = await Promise.all(['one', 'two'].map(text => hold(Buffer.from(text))))
-      const files = new InlineFiles(opened.store)
+      const files = new InlineFiles(opened.store, () => false)
       const made = await Promise.all(roots.map(root => files.file(root, 'x')))
       assert.deepEqual(await Promise.all(made.map(one => readFile(one?.path ?? '', 'utf8'))), ['one', 'two'])
     })
 
     it('that could not be made is tried again', async () => {
       const root = await hold(Buffer.from('later'))
-      const files = new InlineFiles(opened.store)
+      const files = new InlineFiles(opened.store, () => false)
       const enough = opened.store.needSpace.bind(opened.store)
       opened.store.needSpace = async () => Promise.reject(new PathmeshError('NO_SPACE', 'full'))
       await assert.rejects(files.file(root, 'x'), failsWith('NO_SPACE'))

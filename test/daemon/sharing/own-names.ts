@@ -25,6 +25,10 @@ export class OwnNames implements OwnCatalogue {
     this.#parts = parts
   }
 
+  async admit(): Promise<void> {
+    if (this.refuse !== undefined) throw this.refuse
+  }
+
   async publish(
     { name, root, kind, size, meta, keep = 1 }: NewVersion,
     along: GoAlong<Write> = nothing
