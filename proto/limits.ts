@@ -166,6 +166,9 @@ export const LEAVES_REQUEST_MAX = 64
 export const LEAVES_REQUEST = 4
 /** Small files that a session asks for at a time. */
 export const SMALL_REQUEST_FILES = 256
+/** How long a peer has for a small answer until another is asked as well, and how many are asked. */
+export const HEDGE_MS = 300
+export const HEDGED_PEERS_MAX = 8
 /** Peers that a caller may name to be asked first. */
 export const PROVIDERS_ASKED_MAX = 32
 /** Records in one answer. */

@@ -9,7 +9,8 @@ import type { Peers } from '../exchange/sources.ts'
 import type { Holding } from '../store/holding-table.ts'
 import type { Store } from '../store/store.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
-import { ASK_MS, SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
+import { ASK_MS, HEDGED_PEERS_MAX, SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
+import { firstAnswer } from './first-answer.ts'
 import type { Resolved } from './resolve.ts'
 
 export interface SmallParts {
@@ -40,15 +41,16 @@ export async function smallFile(
   const isHeld = [cid, root].some(one => store.holdings.of(one).length > 0)
   const here = (await store.inline.get(cid)) ?? (isHeld ? await store.reader.block(cid) : undefined)
   if (here !== undefined) return { bytes: here, from: null }
-  const connected = new Set(peers.connected())
-  for (const peer of new Set([...asked, ...hints])) {
-    if (peer === self || !connected.has(peer)) continue
-    const bytes = await askFor(cid, peer, parts, signal)
-    if (bytes === undefined) continue
-    await store.database.note([store.inline.put(cid, bytes)])
-    return { bytes, from: peer }
+  const connected = peers.connected()
+  const hinted = [...asked, ...hints].filter(peer => peer !== self && connected.includes(peer))
+  const likely = [...new Set([...hinted, ...connected])].slice(0, HEDGED_PEERS_MAX)
+  const ask = async (peer: string, until: AbortSignal): Promise<Small | undefined> => {
+    const bytes = await askFor(cid, peer, parts, until)
+    return bytes && { bytes, from: peer }
   }
-  return undefined
+  const found = await firstAnswer(likely, ask, parts.clock, signal)
+  if (found !== undefined) await store.database.note([store.inline.put(cid, found.bytes)])
+  return found
 }
 
 async function askFor(

@@ -5,10 +5,11 @@ import { open } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import type { Published } from '../catalogue/own-publications.ts'
 import type { Clock } from '../clock.ts'
+import { fingerprintOf } from '../content/fingerprint.ts'
 import { cidOf, RAW } from '../content/multihash.ts'
 import { orAborted, withDeadline } from '../deadline.ts'
-import { syncPath, syncTree } from '../store/durable.ts'
 import type { Stage } from '../store/kept-folder.ts'
+import { safeBasename } from '../store/named.ts'
 import type { Store } from '../store/store.ts'
 import { Meta, type Put, type PutQuery } from '../../proto/api.ts'
 import { checkEncoding, type Encoding, mediaTypeOf } from '../../proto/codec.ts'
@@ -16,9 +17,10 @@ import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { FLUSH_BYTES, KEPT_VERSIONS_MAX, PUT_STALL_MS, SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
 import { payloadName } from '../../proto/ref.ts'
 import { type OnProgress, progressOf } from './fetch.ts'
+import { type Filled, keepStage } from './keep-stage.ts'
 import { pathOf, urlOf, workOf } from './names.ts'
-import { type Built, type OwnParts, publish, type Saying } from './own.ts'
-import { type BuildOptions, hashFiles, holdingOf, type Linked, scanAll } from './publish.ts'
+import { type OwnParts, publish, type Saying } from './own.ts'
+import type { BuildProgress } from './publish.ts'
 
 export interface PutParts extends OwnParts {
   readonly clock: Pick<Clock, 'after'>
@@ -116,10 +118,14 @@ async function putLarge(
   const { store, catalogue } = parts
   await catalogue.own.admit(name, 'file')
   await store.needSpace(incoming.size ?? 0)
-  const report = (progress: BuildProgress) => onProgress(progressOf(progress))
+  const options = {
+    hash: 'blake3',
+    signal,
+    onProgress: (progress: BuildProgress) => onProgress(progressOf(progress))
+  } as const
   const basename = safeBasename(pathOf(name).split('/').at(-1) ?? '', 'payload')
-  const fill = (stage: Stage): Promise<Filled> => write(stage, incoming, store, report)
-  const kept = await keepStage(basename, fill, parts, { hash: 'blake3', signal, onProgress: report })
+  const fill = (stage: Stage): Promise<Filled> => write(stage, incoming, store, onProgress)
+  const kept = await keepStage(basename, fill, parts, options)
   return published(await publish(name, saying, { ...kept, isKept: true }, parts, signal), name)
 }
 
@@ -128,7 +134,7 @@ async function write(
   { path }: Stage,
   { first, rest, size }: Incoming,
   store: Store,
-  onProgress: (progress: BuildProgress) => void
+  onProgress: OnProgress
 ): Promise<Filled> {
   let file: FileHandle | undefined
   let [written, unflushed] = [0, 0]
@@ -136,7 +142,7 @@ async function write(
     for (let at = 0; at < bytes.length;) at += (await file?.write(bytes, at))?.bytesWritten ?? 0
     written += bytes.length
     unflushed += bytes.length
-    onProgress({ phase: 'copying', bytes: written, total: size ?? null, files: 0, filesTotal: 1 })
+    onProgress(progressOf({ phase: 'copying', bytes: written, total: size ?? null }))
     if (unflushed < FLUSH_BYTES) return
     unflushed = 0
     await store.needSpace(FLUSH_BYTES)

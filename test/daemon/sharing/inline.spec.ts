@@ -10,7 +10,7 @@ import type { Provider, SmallBlock } from '../../../daemon/exchange/provider.ts'
 import { InlineFiles, smallFile, type SmallParts } from '../../../daemon/sharing/inline.ts'
 import type { Resolved } from '../../../daemon/sharing/resolve.ts'
 import { PathmeshError } from '../../../proto/errors.ts'
-import { ASK_MS, SMALL_PAYLOAD_BYTES } from '../../../proto/limits.ts'
+import { HEDGE_MS, SMALL_PAYLOAD_BYTES } from '../../../proto/limits.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { Seeded } from '../../helpers/seeded.ts'
 import { openStore, type OpenStore } from '../../helpers/stores.ts'
@@ -124,7 +124,7 @@ describe('small content', () => {
     const bytes = Buffer.from('bytes')
     peers.set('silent', silent)
     peers.set('good', async () => bytes)
-    const small = await clock.drive(get(bytes, ['silent', 'good']), ASK_MS + 1)
+    const small = await clock.drive(get(bytes, ['silent', 'good']), HEDGE_MS + 1)
     assert.equal(small?.from, 'good')
   })
 
