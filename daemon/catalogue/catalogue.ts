@@ -162,6 +162,12 @@ export class Catalogue<Write> {
     return found.filter(record => record.type === 'version')
   }
 
+  /** The newest version of exactly this name at one origin. */
+  async newestOf(name: string, origin: string): Promise<VersionRecord | undefined> {
+    const record = (await this.#records.get(name, origin))?.record
+    return record?.type === 'version' ? record : undefined
+  }
+
   /** Retirements of names that `path` is or lies in, the longest name first. */
   async retired(path: string): Promise<RetirementRecord[]> {
     const found = await this.#named(path)

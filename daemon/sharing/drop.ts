@@ -16,7 +16,7 @@ export interface DropParts {
   readonly store: Store
   readonly transfers: Transfers<Holding>
   readonly self: string
-  readonly catalogue: Pick<Catalogue<Write>, 'known'> & { readonly own: Pick<OwnRecords<Write>, 'namesOf'> }
+  readonly catalogue: Pick<Catalogue<Write>, 'newestOf'> & { readonly own: Pick<OwnRecords<Write>, 'namesOf'> }
 }
 
 /** IN_USE while it is being fetched, or a program reads it. */
@@ -55,8 +55,7 @@ async function refuseOwn(
 ): Promise<void> {
   if (store.holdings.of(cid).some(({ class: kind }) => kind === 'in-place')) return
   for (const name of await catalogue.own.namesOf(cid)) {
-    const own = (await catalogue.known(name)).find(record => record.name === name && record.origin === self)
-    if (own?.root.equals(cid) === true)
+    if ((await catalogue.newestOf(name, self))?.root.equals(cid) === true)
       throw new PathmeshError(
         'INVALID_ARGUMENT',
         `${text} is what this node publishes as ${name}, and its only copy here: unshare that instead`

@@ -65,7 +65,7 @@ interface Whole {
  * Keeps what `fill` puts into a new stage of this basename; undefined, and nothing is left, where it says so. Everything that
  * was made is on the disk when it returns; nothing is held yet. Nothing is left of what fails.
  */
-export async function keepStage<None extends undefined = never>(
+export async function keepStage<None extends undefined = undefined>(
   basename: string,
   fill: (stage: Stage) => Promise<Filled | None>,
   parts: BuildParts,

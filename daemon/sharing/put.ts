@@ -125,7 +125,7 @@ async function putLarge(
   } as const
   const basename = safeBasename(pathOf(name).split('/').at(-1) ?? '', 'payload')
   const fill = (stage: Stage): Promise<Filled> => write(stage, incoming, store, onProgress)
-  const kept = await keepStage(basename, fill, parts, options)
+  const kept = await keepStage<never>(basename, fill, parts, options)
   return published(await publish(name, saying, { ...kept, isKept: true }, parts, signal), name)
 }
 
@@ -166,9 +166,10 @@ async function write(
   }
 }
 
+/** What was made for a version, and lies in no holding yet, cannot go away before it is recorded. */
 function published(made: Published | undefined, name: string): Published {
   if (made !== undefined) return made
-  throw new PathmeshError('IN_USE', `${name} was removed from what is kept while it was published: put it again`)
+  throw new TypeError(`${name} was not published`)
 }
 
 function describe({ record, unchanged }: Published, { name, saying: { encoding } }: PutOptions, isAlone: boolean): Put {

@@ -14,6 +14,8 @@ import { type ContentRef, formatRef, type NameRef, parseRef } from '../../proto/
 export interface Names {
   /** Newest versions of the name that `path` is or lies in. */
   resolve(path: string, signal?: AbortSignal): Promise<VersionRecord[]>
+  /** The newest version of exactly this name at one origin. */
+  newestOf(name: string, origin: string): Promise<VersionRecord | undefined>
   /** Retirements of names that `path` is or lies in, the longest name first. */
   retired(path: string): Promise<readonly Pick<NameRecord, 'name' | 'origin'>[]>
   /** What became of a name, the latest first, as far as it is remembered here. */
@@ -73,7 +75,9 @@ export async function settle(
   })
   if (ref.type === 'content') return { ...bare(ref, ref.cid, ref.path), isFixed: true }
   const path = `${ref.work}/${ref.path}`
-  const records = await parts.names.resolve(path, signal)
+  // Where the reference names it all, it is one look-up.
+  const exact = ref.node === undefined ? undefined : await parts.names.newestOf(path, ref.node)
+  const records = exact === undefined ? await parts.names.resolve(path, signal) : [exact]
   const { version: wanted } = ref
   if (wanted !== undefined) {
     const isThere = records.some(record => isFrom(record, ref, parts))

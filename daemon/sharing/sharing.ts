@@ -305,8 +305,7 @@ export class Sharing {
     const { catalogue } = this.#parts
     return {
       holders: (root, signal) => this.#holders(root, signal),
-      newestOf: async (name, origin) =>
-        (await catalogue.known(name)).find(record => record.name === name && record.origin === origin)
+      newestOf: (name, origin) => catalogue.newestOf(name, origin)
     }
   }
 

@@ -111,6 +111,18 @@ describe('OwnRecords', () => {
     assert.equal(node.records.head('alice').number, 5)
   })
 
+  it('are refused before much is done for them as they would be when they are published', async () => {
+    const node = await OwnNode.open()
+    await node.publish(newVersion('w/dir', '1', { kind: 'directory' }))
+    await node.publish(newVersion('w/x/y', '2'))
+    for (const name of ['w/dir/a', 'w/dir/a/b', 'w/x'])
+      await assert.rejects(node.own.admit(name, 'file'), failsWith('NAME_CONFLICT'))
+    await node.own.admit('w/dir', 'file')
+    await node.own.admit('w/dirt', 'file')
+    await node.own.admit('w/x', 'directory')
+    assert.deepEqual(await names(node), ['w/dir 1', 'w/x/y 1'])
+  })
+
   it('are not concerned with names of others', async () => {
     const node = await OwnNode.open()
     await node.records.keep([await signedVersion('bob', 'w/d', 1), await signedVersion('bob', 'w/e/f', 2)])

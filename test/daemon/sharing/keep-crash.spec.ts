@@ -1,7 +1,7 @@
 // Keeping a version where something fails or is killed: it is held whole, or nothing is left.
 
 import assert from 'node:assert/strict'
-import { cp, readFile, rename, writeFile } from 'node:fs/promises'
+import { cp, readFile, rename, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CID } from 'multiformats/cid'
 import { afterEach, beforeEach, describe, it } from 'mocha'
@@ -94,6 +94,29 @@ describe('kept versions', () => {
     assert.equal((await node.publish(path)).kept, true)
     assert.equal(calls, 2)
     assert.equal(await readFile(node.only(cid).path, 'utf8'), 'bytes')
+  })
+
+  it('that were removed while a copy of the same was made are replaced by that copy, which is known from then on', async () => {
+    const path = join(node.work, 'file')
+    await writeFile(path, 'bytes')
+    const { cid } = await node.publish(path)
+    await utimes(path, 1, 1)
+    await settled(path)
+    const publishNow = node.names.publish.bind(node.names)
+    let calls = 0
+    node.names.publish = async (version, commit) => {
+      if (++calls === 1) await node.store.remove(node.only(cid))
+      return publishNow(version, commit)
+    }
+    const { begin } = node.store.kept
+    let stages = 0
+    node.store.kept.begin = basename => (stages++, begin.call(node.store.kept, basename))
+    await node.publish(path)
+    assert.equal(stages, 1)
+    assert.equal(await readFile(node.only(cid).path, 'utf8'), 'bytes')
+    await until('the other to be deleted', async () => (await node.folders()) === 1)
+    await node.publish(path)
+    assert.deepEqual([stages, node.holdings(cid).length], [1, 1])
   })
 
   it('that turned out to be damaged are made again when the file is shared again', async () => {

@@ -44,6 +44,7 @@ const parts = (
 ): ResolveParts => ({
   names: {
     resolve: async () => [...records],
+    newestOf: async (name, origin) => records.find(one => one.name === name && one.origin === origin),
     retired: async () => (retired === undefined ? [] : [{ name: retired, origin: 'alice' }]),
     history: async function* (name, origin) {
       yield* [...records, ...earlier].filter(old => old.name === name && old.origin === origin)
