@@ -108,9 +108,9 @@ describe('kept versions', () => {
       if (++calls === 1) await node.store.remove(node.only(cid))
       return publishNow(version, commit)
     }
-    const { begin } = node.store.kept
+    const begin = node.store.kept.begin.bind(node.store.kept)
     let stages = 0
-    node.store.kept.begin = basename => (stages++, begin.call(node.store.kept, basename))
+    node.store.kept.begin = basename => (stages++, begin(basename))
     await node.publish(path)
     assert.equal(stages, 1)
     assert.equal(await readFile(node.only(cid).path, 'utf8'), 'bytes')
