@@ -132,7 +132,11 @@ export function exchangeHandlers(
 
     async *wrong(body) {
       const { file, index } = decode(() => WrongRequest.decode(body))
-      yield { body: WrongAnswer.encode({ withdrawn: await source.recheck(cidOf(file), index) }), payload: NONE, last: true }
+      yield {
+        body: WrongAnswer.encode({ withdrawn: await source.recheck(cidOf(file), index) }),
+        payload: NONE,
+        last: true
+      }
     }
   }
 }
