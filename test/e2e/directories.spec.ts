@@ -123,6 +123,8 @@ describe('a directory', function () {
         executable: false,
         target: null,
         aliasOf: null,
+        codec: null,
+        mediaType: null,
         meta: { epoch: 3 },
         copies: 1,
         providers: [must(origin).peerId]
