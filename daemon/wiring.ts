@@ -4,7 +4,7 @@ import { Catalogue, type CatalogueComponents } from './catalogue/catalogue.ts'
 import type { OriginHead } from './catalogue/head.ts'
 import type { ByteTable } from './catalogue/tables.ts'
 import type { Source } from './exchange/serve.ts'
-import { type Database, del, put, type Write } from './store/database.ts'
+import { type Database, del, lookUp, lookUpMany, put, type Write } from './store/database.ts'
 import type { Store } from './store/store.ts'
 
 interface HeadRow extends Omit<OriginHead, 'digest'> {
@@ -48,8 +48,8 @@ export async function openCatalogue(
 function byteTable(database: Database, name: string): ByteTable<Write> {
   const table = database.bytesTable(name)
   return {
-    get: key => table.get(key),
-    getMany: keys => table.getMany([...keys]),
+    get: key => lookUp(table, key),
+    getMany: keys => lookUpMany(table, keys),
     iterator: range => table.iterator(range),
     put: (key, value) => put(table, key, value),
     del: key => del(table, key)

@@ -236,6 +236,8 @@ export const RESERVE_BYTES = 8 * MiB
 export const REOPEN_MS = 1_000
 /** Files looked up in the index at a time. */
 export const INDEX_LOOKUPS = 1_000
+/** Rows that are read on the main thread at a time. */
+export const LOOKED_UP_MAX = 64
 /** Rows in one write to the index. */
 export const INDEX_BATCH_ROWS = 4_000
 /** Threads that read and write small files, and how long an idle one is kept. */

@@ -27,7 +27,7 @@ export async function firstAnswer<T>(
     }
     return undefined
   } finally {
-    over.abort()
+    if (asked.size > 0) over.abort()
     for (const asking of asked) asking.catch(() => undefined)
   }
 }

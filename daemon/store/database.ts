@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { AbstractBatchOperation, AbstractSublevel } from 'abstract-level'
 import { Level } from 'level'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { INDEX_BATCH_ROWS, REOPEN_MS } from '../../proto/limits.ts'
+import { INDEX_BATCH_ROWS, LOOKED_UP_MAX, REOPEN_MS } from '../../proto/limits.ts'
 import { Reserve } from './reserve.ts'
 
 type Root = Level<unknown, unknown>
@@ -18,6 +18,20 @@ export type Write = AbstractBatchOperation<Root, unknown, unknown>
 
 export const put = <K, V>(sublevel: Table<K, V>, key: K, value: V): Write => ({ type: 'put', sublevel, key, value })
 export const del = <K, V>(sublevel: Table<K, V>, key: K): Write => ({ type: 'del', sublevel, key })
+
+/**
+ * A row, read on this thread where that can be: it takes 3 µs for one that lies in memory, a thread of its own twenty times as long.
+ * For rows that are small, and asked for by every call.
+ */
+export async function lookUp<K, V>(table: Table<K, V>, key: K): Promise<V | undefined> {
+  return table.status === 'open' ? table.getSync(key) : table.get(key)
+}
+
+/** Several of them; many are left to a thread. */
+export async function lookUpMany<K, V>(table: Table<K, V>, keys: readonly K[]): Promise<(V | undefined)[]> {
+  if (table.status === 'open' && keys.length <= LOOKED_UP_MAX) return keys.map(key => table.getSync(key))
+  return table.getMany([...keys])
+}
 
 const BYTES = { keyEncoding: 'view', valueEncoding: 'view' } as const
 const TEXT = { keyEncoding: 'utf8', valueEncoding: 'json' } as const

@@ -4,7 +4,7 @@
 import type { CID } from 'multiformats/cid'
 import { RAW } from '../content/multihash.ts'
 import type { Database, Table, Write } from './database.ts'
-import { del, put } from './database.ts'
+import { del, lookUp, lookUpMany, put } from './database.ts'
 
 export class InlineTable {
   readonly #files: Table<Uint8Array, Uint8Array>
@@ -15,12 +15,13 @@ export class InlineTable {
 
   /** The whole file, or undefined where it does not lie in the index. */
   async get(root: CID): Promise<Uint8Array | undefined> {
-    return root.code === RAW ? this.#files.get(root.multihash.bytes) : undefined
+    return root.code === RAW ? lookUp(this.#files, root.multihash.bytes) : undefined
   }
 
   /** The same of several, in the order asked. */
   async getMany(roots: readonly CID[]): Promise<(Uint8Array | undefined)[]> {
-    const found = await this.#files.getMany(roots.map(root => root.multihash.bytes))
+    const keys = roots.map(root => root.multihash.bytes)
+    const found = await lookUpMany(this.#files, keys)
     return roots.map((root, i) => (root.code === RAW ? found[i] : undefined))
   }
 
