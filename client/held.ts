@@ -20,7 +20,8 @@ const abandoned = new FinalizationRegistry((release: () => Promise<void>) => voi
 
 export class Held {
   readonly version: Version
-  readonly #source: OpenSource
+  /** Let go with the file: what was decoded may be all that is left in memory. */
+  #source: OpenSource | undefined
   readonly #codec: Codec | PathmeshError
   readonly #release: () => Promise<void>
   #readers = 0
@@ -105,7 +106,7 @@ export class Held {
   }
 
   #opened(): OpenSource {
-    if (!this.#isReleased) return this.#source
+    if (!this.#isReleased && this.#source !== undefined) return this.#source
     throw new PathmeshError('NOT_FETCHED', 'this Payload was released: fetch() it again')
   }
 
@@ -121,7 +122,8 @@ export class Held {
 
   async #close(): Promise<void> {
     abandoned.unregister(this)
-    this.#source.close()
+    this.#source?.close()
+    this.#source = undefined
     await this.#release()
   }
 
