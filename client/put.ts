@@ -8,7 +8,7 @@ import { META_BYTES_MAX, SMALL_PAYLOAD_BYTES } from '../proto/limits.ts'
 import { checkName, parseRef } from '../proto/ref.ts'
 import type { Calls, WaitOptions } from './calls.ts'
 import type { Codec, Pieces } from './codecs/codec.ts'
-import { codecFor, codecNamed } from './codecs/registry.ts'
+import { checkId, codecFor, codecNamed, isBuiltIn } from './codecs/registry.ts'
 import { orAborted } from './or-aborted.ts'
 import { Payload } from './payload.ts'
 import { versionOfPut } from './version.ts'
@@ -83,8 +83,12 @@ const isStream = (value: unknown): boolean =>
 
 /** The codec that was asked for, that of its class, or that of its value. */
 function codecToPut(payload: Payload, asked: string | Codec | undefined): Codec {
-  if (asked !== undefined) return typeof asked === 'string' ? codecNamed(asked) : asked
-  return payload.ownCodec ?? codecFor(payload.value)
+  if (typeof asked === 'string') return codecNamed(asked)
+  const own = asked ?? payload.ownCodec
+  if (own === undefined) return codecFor(payload.value)
+  // A class has the id under which it was registered.
+  if (asked !== undefined || isBuiltIn(own.id)) checkId(own)
+  return own
 }
 
 /** All of it in one piece, if it is small; else the pieces as they come. */

@@ -10,6 +10,7 @@ import { checkArrowFile } from '../codecs/arrow-check.ts'
 import { ARROW_MEDIA_TYPE } from '../codecs/arrow.ts'
 import { bytesCodec } from '../codecs/bytes.ts'
 import type { Codec, Pieces } from '../codecs/codec.ts'
+import { encodedAs } from '../codecs/encoded-as.ts'
 import { memorySource } from '../codecs/source.ts'
 import type { Payload } from '../payload.ts'
 import { addCommand, type Enter } from './context.ts'
@@ -54,7 +55,7 @@ export function addPut(program: Command, enter: Enter): void {
         await context.withMesh(async (mesh, signal) => {
           if (isTerminal(io.stdin)) output.talk('reading from the terminal; Ctrl-D ends it')
           const pieces = await inputOf(bytesOf(io.stdin, signal), encoding.codec, output)
-          const codec = asItIs(encoding)
+          const codec = encodedAs(encoding.codec, encoding.mediaType)
           await say(output, await mesh.put(name, pieces, { codec, meta, keep, signal, onProgress }), encoding)
         })
       } finally {
@@ -113,17 +114,6 @@ async function* bytesOf(stdin: Readable, signal: AbortSignal): AsyncGenerator<Ui
 async function* behind(first: Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   for (let piece = first.shift(); piece !== undefined; piece = first.shift()) yield piece
   yield* rest
-}
-
-/** A codec for what is encoded already. */
-function asItIs({ codec: id, mediaType }: Encoding): Codec<Pieces> {
-  return {
-    id,
-    mediaType,
-    matches: (_pieces): _pieces is Pieces => false,
-    encode: pieces => pieces,
-    decode: source => source.bytes()
-  }
 }
 
 async function say(output: Output, payload: Payload<Pieces>, { codec, mediaType }: Encoding): Promise<void> {

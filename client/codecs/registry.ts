@@ -7,6 +7,7 @@ import { arrowCodec } from './arrow.ts'
 import { bytesCodec } from './bytes.ts'
 import { cborCodec } from './cbor.ts'
 import type { Codec } from './codec.ts'
+import { handsOn } from './encoded-as.ts'
 import { jsonCodec } from './json.ts'
 import { polarsCodec } from './polars.ts'
 import { safetensorsCodec } from './safetensors.ts'
@@ -30,14 +31,21 @@ const registered: Codec[] = []
  */
 export function registerCodec<T>(codec: Codec<T>): void {
   checkEncoding({ codec: codec.id, mediaType: codec.mediaType })
-  const other = [...registered, ...BUILT_IN].find(({ id }) => id === codec.id)
-  if (other === codec) return
-  if (other !== undefined)
-    throw new PathmeshError(
-      'ALREADY_EXISTS',
-      `there is a codec ${codec.id} already, for ${other.mediaType}: give this one an id of its own, such as ${codec.id}-2`
-    )
-  registered.unshift(codec)
+  checkId(codec)
+  if (!registered.includes(codec) && !BUILT_IN.includes(codec)) registered.unshift(codec)
+}
+
+/** Whether a codec that comes with pathmesh has this id. */
+export const isBuiltIn = (id: string): boolean => BUILT_IN.some(codec => codec.id === id)
+
+/** ALREADY_EXISTS for a codec with the id of another, which would be asked to decode what this one has encoded. */
+export function checkId(codec: Codec): void {
+  const other = known().find(({ id }) => id === codec.id)
+  if (other === undefined || other === codec || handsOn(codec)) return
+  throw new PathmeshError(
+    'ALREADY_EXISTS',
+    `there is a codec ${codec.id} already, for ${other.mediaType}: give this one an id of its own, such as ${codec.id}-2, or publish bytes that are encoded already with encodedAs()`
+  )
 }
 
 /** The codec of an id. CODEC_NOT_FOUND. */

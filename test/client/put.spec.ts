@@ -4,7 +4,9 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import type { Codec, Pieces } from '../../client/codecs/codec.ts'
+import { encodedAs } from '../../client/codecs/encoded-as.ts'
 import type { Mesh } from '../../client/mesh.ts'
+import { Payload } from '../../client/payload.ts'
 import { META_BYTES_MAX, SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
@@ -83,6 +85,30 @@ describe('put()', () => {
       const wanted = Buffer.concat(Array.from({ length: count }, (_, i) => Buffer.alloc(bytes, i)))
       assert.ok(daemon.received[0]?.bytes.equals(wanted))
     })
+
+  it('refuses a codec, and a class, with the id of another: that would be asked to decode it', async () => {
+    const codec = { ...giving(() => Buffer.from('x')), id: 'text' }
+    await assert.rejects(mesh.put('train/metrics', 1, { codec }), failsWith('ALREADY_EXISTS', /codec text already/))
+    class Text extends Payload<number> {
+      static override readonly codec = 'text'
+      override save(): void {
+        assert.fail('it was saved')
+      }
+    }
+    await assert.rejects(mesh.put('train/metrics', new Text(1)), failsWith('ALREADY_EXISTS'))
+    assert.deepEqual(daemon.received, [])
+  })
+
+  it('publishes what is encoded already, under the id of its codec', async () => {
+    await mesh.put('train/metrics', Buffer.from('{"loss":1}'), { codec: encodedAs('json') })
+    await mesh.put('train/other', [Buffer.from('a'), Buffer.from('b')], { codec: encodedAs('acme/x', 'text/x-acme') })
+    const told = daemon.received.map(({ query, bytes }) => [query.get('codec'), query.get('mediaType'), String(bytes)])
+    assert.deepEqual(told, [
+      ['json', 'application/json', '{"loss":1}'],
+      ['acme/x', 'text/x-acme', 'ab']
+    ])
+    assert.throws(() => encodedAs('a b'), failsWith('INVALID_ARGUMENT'))
+  })
 
   it('refuses meta that is too large before anything is sent', async () => {
     const meta = { text: 'x'.repeat(META_BYTES_MAX) }
