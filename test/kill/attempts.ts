@@ -2,7 +2,7 @@
 // removals. Each attempt says how to make it, what to note when it is acknowledged, and how to judge what is left if not.
 
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mesh } from '../../client/index.ts'
 import type { Seeded } from '../helpers/seeded.ts'
@@ -42,6 +42,8 @@ export class Attempts {
     () => this.#shareNew('tree'),
     () => this.#shareAgain(),
     () => this.#shareAgain(),
+    () => this.#put('small', 1_000),
+    () => this.#put('large', 3_000_000),
     () => this.#unshare(),
     () => this.#getToStore('file'),
     () => this.#getToStore('tree'),
@@ -86,6 +88,24 @@ export class Attempts {
       run: async victim => {
         const shared = await victim.share(source, { as: name })
         assert.equal(shared.seq, state.seq, `${name} was not given the next number`)
+        this.#oracle.names.set(name, state)
+      }
+    }
+  }
+
+  /** A Payload, whose bytes lie in a file as well, so that it is judged as files are. */
+  async #put(size: string, bytes: number): Promise<Attempt> {
+    const name = `victim/file-${++this.#count}`
+    const value = this.#random.bytes(bytes)
+    const source = join(this.#folder, `put-${this.#count}`)
+    await writeFile(source, value)
+    const state = this.#oracle.next(name, { source, content: await lying(source) })
+    return {
+      kind: `put a ${size} Payload`,
+      change: { name, state },
+      run: async victim => {
+        const { seq } = (await victim.put(name, value)).toJSON().$payload
+        assert.equal(seq, state.seq, `${name} was not given the next number`)
         this.#oracle.names.set(name, state)
       }
     }
