@@ -30,7 +30,8 @@ export class Fetched {
   /** `isRead`: whether the bytes are wanted once more, and not only the value. */
   fetch(parts: FetchedParts, options: FetchOptions, isRead: boolean): Promise<Held> {
     const turn = orAborted(this.#turn, options.signal).then(() => this.#fetch(parts, options, isRead))
-    this.#turn = Promise.allSettled([this.#turn, turn])
+    // Without their results, each of which would hold those before it.
+    this.#turn = Promise.allSettled([this.#turn, turn]).then(() => undefined)
     return turn
   }
 

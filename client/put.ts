@@ -7,10 +7,12 @@ import { PathmeshError } from '../proto/errors.ts'
 import { META_BYTES_MAX, SMALL_PAYLOAD_BYTES } from '../proto/limits.ts'
 import { checkName, parseRef } from '../proto/ref.ts'
 import type { Calls, WaitOptions } from './calls.ts'
+import { isStream } from './codecs/bytes.ts'
 import type { Codec, Pieces } from './codecs/codec.ts'
 import { checkId, codecFor, codecNamed, isBuiltIn } from './codecs/registry.ts'
 import { orAborted } from './or-aborted.ts'
 import { Payload } from './payload.ts'
+import { behind } from './pieces.ts'
 import { versionOfPut } from './version.ts'
 
 export interface PutOptions extends WaitOptions {
@@ -78,9 +80,6 @@ function checkMeta(meta: Meta | undefined): void {
     )
 }
 
-const isStream = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && Symbol.asyncIterator in value
-
 /** The codec that was asked for, that of its class, or that of its value. */
 function codecToPut(payload: Payload, asked: string | Codec | undefined): Codec {
   if (typeof asked === 'string') return codecNamed(asked)
@@ -98,18 +97,17 @@ async function gathered(pieces: Pieces, codec: string, signal: AbortSignal | und
   const first: Uint8Array[] = []
   let bytes = 0
   while (bytes <= SMALL_PAYLOAD_BYTES) {
-    const next = await orAborted(source.next(), signal)
+    const next = await orAborted(source.next(), signal).catch((error: unknown) => {
+      // It ends when it comes to it: whoever aborts does not wait for that.
+      source.return().catch(() => undefined)
+      throw error
+    })
     if (next.done === true) return Buffer.concat(first)
     bytes += next.value.length
     // Its memory may be written to when the next one is asked for.
     first.push(bytes <= SMALL_PAYLOAD_BYTES ? Buffer.from(next.value) : next.value)
   }
   return behind(first, source)
-}
-
-async function* behind(first: readonly Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* first
-  yield* rest
 }
 
 async function* checked(

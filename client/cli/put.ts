@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import type { Meta } from '../../proto/api.ts'
 import { checkEncoding, type Encoding } from '../../proto/codec.ts'
 import { PathmeshError } from '../../proto/errors.ts'
-import { formatRef, publishedName } from '../../proto/ref.ts'
+import { formatRef, payloadName } from '../../proto/ref.ts'
 import { checkArrowFile } from '../codecs/arrow-check.ts'
 import { ARROW_MEDIA_TYPE } from '../codecs/arrow.ts'
 import { bytesCodec } from '../codecs/bytes.ts'
@@ -13,6 +13,7 @@ import type { Codec, Pieces } from '../codecs/codec.ts'
 import { encodedAs } from '../codecs/encoded-as.ts'
 import { memorySource } from '../codecs/source.ts'
 import type { Payload } from '../payload.ts'
+import { behind } from '../pieces.ts'
 import { addCommand, type Enter } from './context.ts'
 import { knownCodec, KNOWN_CODECS } from './known-codecs.ts'
 import type { Output } from './output.ts'
@@ -48,7 +49,7 @@ export function addPut(program: Command, enter: Enter): void {
       const { meta, keep } = flags
       const context = enter(command)
       const { io, output } = context
-      const name = publishedName(text)
+      const name = payloadName(text)
       const encoding = encodingOf(flags)
       const onProgress = (progress: Parameters<Output['progress']>[0]): void => output.progress(progress, false)
       try {
@@ -109,11 +110,6 @@ async function check(codec: Codec, bytes: Uint8Array): Promise<void> {
 async function* bytesOf(stdin: Readable, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const piece of addAbortSignal(signal, stdin))
     yield piece instanceof Uint8Array ? piece : Buffer.from(String(piece))
-}
-
-async function* behind(first: Uint8Array[], rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for (let piece = first.shift(); piece !== undefined; piece = first.shift()) yield piece
-  yield* rest
 }
 
 async function say(output: Output, payload: Payload<Pieces>, { codec, mediaType }: Encoding): Promise<void> {

@@ -2,6 +2,7 @@
 // it is used, and hands it only bytes that have been looked through. Compresses nothing, so that a reader can map the file.
 
 import type * as ApacheArrow from 'apache-arrow'
+import { mediaTypeOf } from '../../proto/codec.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { adoptTable } from './arrow-adopt.ts'
 import { checkArrowFile } from './arrow-check.ts'
@@ -10,7 +11,7 @@ import { checkName, type Field } from './arrow-schema.ts'
 import type { Codec } from './codec.ts'
 
 /** IANA's name of an Arrow IPC file. */
-export const ARROW_MEDIA_TYPE = 'application/vnd.apache.arrow.file'
+export const ARROW_MEDIA_TYPE = mediaTypeOf('arrow')
 
 /** Pieces shorter than this are sent with the next one: a file has several of a few bytes for each column. */
 const PIECE_BYTES = 64 * 1024

@@ -1,6 +1,7 @@
 // Bytes as they are: what somebody else encoded, or a stream of it. Nothing is copied on the way out, and nothing is looked into.
 
 import { types } from 'node:util'
+import { mediaTypeOf } from '../../proto/codec.ts'
 import type { Codec, Pieces } from './codec.ts'
 import { unencodable } from './plain-data.ts'
 
@@ -13,7 +14,7 @@ export type BytesValue = Uint8Array | ArrayBuffer | Blob | AsyncIterable<Uint8Ar
  */
 export const bytesCodec: Codec<BytesValue> = {
   id: 'bytes',
-  mediaType: 'application/octet-stream',
+  mediaType: mediaTypeOf('bytes'),
   matches: (value): value is BytesValue =>
     types.isUint8Array(value) || types.isArrayBuffer(value) || value instanceof Blob || isStream(value),
   encode: (value): Pieces => {
@@ -29,7 +30,8 @@ export const bytesCodec: Codec<BytesValue> = {
   }
 }
 
-function isStream(value: unknown): value is AsyncIterable<Uint8Array> {
+/** Whether it is read once, as it comes. */
+export function isStream(value: unknown): value is AsyncIterable<Uint8Array> {
   if (typeof value !== 'object' || value === null) return false
   return Symbol.asyncIterator in value && typeof value[Symbol.asyncIterator] === 'function'
 }

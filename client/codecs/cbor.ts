@@ -2,6 +2,7 @@
 // no byte of what it reads.
 
 import { types } from 'node:util'
+import { mediaTypeOf } from '../../proto/codec.ts'
 import { decodeCbor } from './cbor-decode.ts'
 import { encodeCbor } from './cbor-encode.ts'
 import type { Codec } from './codec.ts'
@@ -24,7 +25,7 @@ import { isBareBuiltin, isPlainList, isPlainObject } from './plain-data.ts'
  */
 export const cborCodec: Codec = {
   id: 'cbor',
-  mediaType: 'application/cbor',
+  mediaType: mediaTypeOf('cbor'),
   matches: (value): value is unknown => {
     if (typeof value !== 'object') return ['boolean', 'number', 'bigint'].includes(typeof value)
     if (value === null || isPlainList(value) || isPlainObject(value) || types.isUint8ClampedArray(value)) return true

@@ -1,6 +1,7 @@
 // JSON, for whoever asks for it by name: refuses to lose anything silently. Never chosen by itself, since CBOR holds more.
 
 import { constants } from 'node:buffer'
+import { mediaTypeOf } from '../../proto/codec.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { VALUE_DEPTH_MAX } from '../../proto/limits.ts'
 import type { Codec } from './codec.ts'
@@ -17,7 +18,7 @@ import { utf8Text } from './text.ts'
  */
 export const jsonCodec: Codec = {
   id: 'json',
-  mediaType: 'application/json',
+  mediaType: mediaTypeOf('json'),
   matches: (_value): _value is unknown => false,
   encode: value => {
     const pieces = jsonPieces(value)

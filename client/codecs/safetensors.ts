@@ -1,6 +1,7 @@
 // The codec of typed arrays and tensors: safetensors, as Python reads and writes it. Copies nothing on the way out, and next to
 // nothing on the way in. Which values it takes is in safetensors-form.ts; what a file may say, in safetensors-header.ts.
 
+import { mediaTypeOf } from '../../proto/codec.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { PAYLOAD_MEMORY_BYTES_MAX } from '../../proto/limits.ts'
 import type { Codec, Source } from './codec.ts'
@@ -37,7 +38,7 @@ const PIECE_BYTES = 64 * 1024 * 1024
  */
 export const safetensorsCodec = {
   id: 'safetensors',
-  mediaType: 'application/vnd.safetensors',
+  mediaType: mediaTypeOf('safetensors'),
   matches: matchesTensors,
   encode,
   decode

@@ -1,6 +1,7 @@
 // Text as UTF-8, byte for byte: a byte order mark stays, and what is not UTF-8 is refused rather than repaired.
 
 import { constants, isUtf8 } from 'node:buffer'
+import { mediaTypeOf } from '../../proto/codec.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import type { Codec } from './codec.ts'
 import { unencodable } from './plain-data.ts'
@@ -11,7 +12,7 @@ import { unencodable } from './plain-data.ts'
  */
 export const textCodec: Codec<string> = {
   id: 'text',
-  mediaType: 'text/plain;charset=utf-8',
+  mediaType: mediaTypeOf('text'),
   matches: value => typeof value === 'string',
   encode: value => {
     if (typeof value !== 'string') throw unencodable(value, [])

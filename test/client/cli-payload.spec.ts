@@ -114,6 +114,14 @@ describe('the commands about Payloads', () => {
     assert.deepEqual([sent.headers['content-type'], sent.headers['content-length']], ['application/octet-stream', '13'])
   })
 
+  it('put refuses the name of a directory', async () => {
+    await start({ put: lines(PUT) })
+    const { status, err } = await put(input('x'), ['train/metrics/'])
+    assert.equal(status, 2)
+    assert.match(err, /no directory/)
+    assert.deepEqual(puts(), [])
+  })
+
   it('put says what it did to people, and where it reads from and how far it is on a terminal', async () => {
     await start({ put: lines(PROGRESS, PUT) })
     const stdin = Object.assign(input('1'), { isTTY: true })

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import type { Codec } from '../../client/codecs/codec.ts'
 import { registerCodec } from '../../client/codecs/registry.ts'
@@ -150,6 +152,23 @@ describe('a Payload', () => {
     const payload = mesh.payload(FIXED, { type: Slow })
     const [one, bytes, other] = await Promise.all([payload.get(), payload.get({ as: 'text' }), payload.get()])
     assert.deepEqual([one, bytes, other], Array(3).fill('{"loss":0.5}'))
+  })
+
+  it('that follows its name holds no version but the last', async () => {
+    const payload = mesh.payload<{ loss: number }>('train/metrics')
+    const seen: WeakRef<object>[] = []
+    for (let seq = 1; seq <= 20; seq++) {
+      answer = asJson(`{"loss":${seq}}`, { seq, root: seq % 2 === 0 ? CID : OTHER_CID })
+      seen.push(new WeakRef(await payload.get()))
+    }
+    setFlagsFromString('--expose-gc')
+    const gc: unknown = runInNewContext('gc')
+    assert.ok(typeof gc === 'function')
+    await until('the values of earlier versions to be let go', () => {
+      gc()
+      return seen.filter(value => value.deref() !== undefined).length <= 2
+    })
+    assert.deepEqual(payload.value, { loss: 20 })
   })
 
   it('that is got twice at once gives one object', async () => {
