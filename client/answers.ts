@@ -1,5 +1,5 @@
-// The form of every answer of the local API, read by hand-written readers. The types are those of proto/api.ts: where the
-// two differ, this does not compile.
+// The form of every answer of the local API, read by hand-written readers. The types are those of proto/: where the two differ,
+// this does not compile. Works have a file of their own.
 
 import type * as Api from '../proto/api.ts'
 import type * as NodeApi from '../proto/node-api.ts'
@@ -123,16 +123,6 @@ export const providerLine: Read<Api.ProviderLine> = object({
   bytes: number
 })
 
-export const workLine: Read<Api.WorkLine> = object({
-  work: text,
-  origin: text,
-  node: nullable(text),
-  connected: flag,
-  home: flag,
-  epoch: number,
-  names: number
-})
-
 export const stat: Read<Api.Stat> = object({
   ...nameFields,
   seq: nullable(number),
@@ -156,7 +146,7 @@ export const entry: Read<Api.Entry> = object({
   target: nullable(text)
 })
 
-const progress: Read<Api.Progress> = object({
+export const progress: Read<Api.Progress> = object({
   event: literal('progress'),
   phase: literal(
     'scanning',
@@ -271,5 +261,4 @@ export const putEvent: Read<Api.Progress | Api.Put> = eventOf(put)
 export const exists: Read<{ exists: boolean }> = object({ exists: flag })
 export const unshared: Read<Api.Unshared> = object({ url: text, seq: number })
 export const dropped: Read<Api.Dropped> = object({ roots: number, files: number, bytes: number })
-export const workFolder: Read<Api.WorkFolder> = object({ work: text, origin: text, folder: text })
 export const session: Read<{ session: string }> = object({ session: text })

@@ -3,8 +3,16 @@
 
 import type * as Api from '../proto/api.ts'
 import type * as NodeApi from '../proto/node-api.ts'
+import type * as WorksApi from '../proto/works-api.ts'
 import { PathmeshError } from '../proto/errors.ts'
-import { API_PROBE_MS, CLIENT_GETS, CLIENT_PUTS, HEARTBEAT_MS } from '../proto/limits.ts'
+import {
+  API_PROBE_MS,
+  CALL_ANSWER_MS,
+  CALL_EVENTS_MS,
+  CLIENT_GETS,
+  CLIENT_PUTS,
+  HEARTBEAT_MS
+} from '../proto/limits.ts'
 import { formatRef, type Ref } from '../proto/ref.ts'
 import { ROUTES, type Route } from '../proto/routes.ts'
 import * as answers from './answers.ts'
@@ -14,6 +22,7 @@ import type { Read } from './shape.ts'
 import type { FolderEvent } from './share-watch.ts'
 import type { Call, Transport } from './transport.ts'
 import { Turns } from './turns.ts'
+import * as workAnswers from './work-answers.ts'
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
@@ -64,8 +73,8 @@ export class Calls {
     return this.#list(ROUTES.names, answers.name, { query, signal })
   }
 
-  works({ signal }: CallOptions = {}): AsyncGenerator<Api.WorkLine> {
-    return this.#list(ROUTES.works, answers.workLine, { signal })
+  works({ signal }: CallOptions = {}): AsyncGenerator<WorksApi.WorkLine> {
+    return this.#list(ROUTES.works, workAnswers.workLine, { signal })
   }
 
   list(ref: Ref, { signal }: CallOptions = {}): AsyncGenerator<Api.Entry> {
@@ -150,8 +159,40 @@ export class Calls {
   }
 
   /** The folder of a work of the local node, which claims the work. */
-  async work(body: Api.WorkRequest, { signal }: CallOptions = {}): Promise<Api.WorkFolder> {
-    return answers.workFolder(await this.transport.json(ROUTES.work, { body, signal }), 'the work')
+  async work(body: WorksApi.WorkRequest, { signal }: CallOptions = {}): Promise<WorksApi.WorkFolder> {
+    return workAnswers.workFolder(await this.transport.json(ROUTES.work, { body, signal }), 'the work')
+  }
+
+  /** Starts a call of a Work; with an id that is known already, nothing. */
+  async call(body: WorksApi.CallRequest, { signal }: CallOptions = {}): Promise<WorksApi.Called> {
+    const silenceMs = 2 * CALL_ANSWER_MS
+    return workAnswers.called(await this.transport.json(ROUTES.call, { body, signal, silenceMs }), 'the call')
+  }
+
+  /** What became of a call since `after`; waits for CALL_EVENTS_MS where nothing did. */
+  async callEvents(query: WorksApi.CallEventsQuery, { signal }: CallOptions = {}): Promise<WorksApi.CallEvents> {
+    const silenceMs = CALL_EVENTS_MS + 2 * CALL_ANSWER_MS
+    const answer = await this.transport.json(ROUTES.callEvents, { query: { ...query }, signal, silenceMs })
+    return workAnswers.callEvents(answer, 'the events of the call')
+  }
+
+  /** Tells whoever runs a call to end it; its outcome says when it has. */
+  async cancelCall(body: WorksApi.CancelRequest, { signal }: CallOptions = {}): Promise<void> {
+    await this.transport.json(ROUTES.cancelCall, { body, signal, silenceMs: 2 * CALL_ANSWER_MS })
+  }
+
+  /** Tells the daemon of a call that this program runs. An outcome is durable when this resolves. */
+  async report(body: WorksApi.ReportRequest, { signal }: CallOptions = {}): Promise<void> {
+    await this.transport.json(ROUTES.report, { body, signal })
+  }
+
+  /** Hosts a work until it is left: `hosting` first, then what there is to run. Has no end but a failure. */
+  async *host(
+    body: WorksApi.HostRequest,
+    { signal }: CallOptions = {}
+  ): AsyncGenerator<WorksApi.HostLine, never, undefined> {
+    yield* this.#list(ROUTES.host, workAnswers.hostLine, { body, signal })
+    throw endedEarly()
   }
 
   /** Yields the bytes from `start` to `end`, both included; nothing where the content is shorter. */

@@ -11,15 +11,16 @@ export type {
   ProviderLine,
   Stat,
   Unshared,
-  WatchEvent,
-  WorkLine
+  WatchEvent
 } from '../proto/api.ts'
 export type { Invite, Peer, Status, Transfer } from '../proto/node-api.ts'
 export { PathmeshError, hasCode, type ErrorCode } from '../proto/errors.ts'
 export type { PathJson } from '../proto/path-json.ts'
 export type { PayloadJson } from '../proto/payload-json.ts'
+export type { WorkLine } from '../proto/works-api.ts'
 export type { CallOptions, RangeOptions, WaitOptions } from './calls.ts'
 export type { Codec, Pieces, Source } from './codecs/codec.ts'
+export { decode, encode } from './codecs/encode.ts'
 export { encodedAs } from './codecs/encoded-as.ts'
 export { registerCodec } from './codecs/registry.ts'
 export { tensor, type Dtype, type Tensor } from './codecs/tensor.ts'
@@ -39,9 +40,12 @@ export {
 } from './mesh.ts'
 export { Path, type WriteData, type WriteOptions } from './path.ts'
 export { Payload, type FetchPayloadOptions, type GetPayloadOptions, type PayloadClass } from './payload.ts'
+export { Publisher, type PublisherOptions } from './publisher.ts'
 export type { PutOptions } from './put.ts'
 export type { PathEvent, WaitForOptions, WatchOptions } from './path-watch.ts'
 export type { Publication, PublishOptions, ShareOptions } from './share.ts'
 export type { FolderEvent, FolderTrouble, FolderWatchOptions, ShareWatchOptions } from './share-watch.ts'
 export type { Version } from './version.ts'
-export { Work, type WorkOptions } from './work.ts'
+export { App, type AppOptions } from './work/app.ts'
+export { Flow } from './work/flow.ts'
+export { Work, type RunOptions, type WorkOptions } from './work/work.ts'

@@ -1,17 +1,19 @@
-// The mesh as a program sees it: a connection to the local daemon. Makes Paths and Works, shares files, lists names and peers.
+// The mesh as a program sees it: a connection to the local daemon. Makes Paths and Publishers, shares files, lists names and peers.
 
 import { resolve } from 'node:path'
-import type { Change, Dropped, Meta, Name, Stat, Unshared, WatchEvent, WorkLine } from '../proto/api.ts'
+import type { Change, Dropped, Meta, Name, Stat, Unshared, WatchEvent } from '../proto/api.ts'
 import type { Invite, Peer, Status } from '../proto/node-api.ts'
 import { locate, type LocationOptions, type Locations } from '../proto/locations.ts'
-import { looksLikePath, parsePathJson, refOfFacts, type PathJson } from '../proto/path-json.ts'
+import { looksLikePath, type PathJson } from '../proto/path-json.ts'
 import { looksLikePayload, parsePayloadJson, refOfPayload, type PayloadJson } from '../proto/payload-json.ts'
 import { formatRef, parseRef, payloadName, publishedName } from '../proto/ref.ts'
+import type { WorkLine } from '../proto/works-api.ts'
 import { Calls, type CallOptions } from './calls.ts'
 import type { Codec } from './codecs/codec.ts'
 import { Path, type PathHome } from './path.ts'
 import { Payload, type PayloadClass } from './payload.ts'
 import { ofNode, parsePrefix } from './prefix.ts'
+import { Publisher, type PublisherOptions } from './publisher.ts'
 import { put, type PutOptions } from './put.ts'
 import type { WatchOptions } from './path-watch.ts'
 import { revive } from './reviver.ts'
@@ -19,7 +21,8 @@ import { seenAt, shareFile, type Publication, type ShareOptions } from './share.
 import { shareWatch, type FolderEvent, type ShareWatchOptions } from './share-watch.ts'
 import { Transport } from './transport.ts'
 import { fixed, following, versionOfShare, type Version } from './version.ts'
-import { Work, type WorkOptions } from './work.ts'
+import { callValues, type MeshCallOptions } from './work/call-values.ts'
+import type { HostedWork, HostWorkOptions } from './work/host.ts'
 import { WrittenFiles } from './written-files.ts'
 
 /** What names a Path: `WORK[@NODE]/PATH`, a URL, a Path or Payload, its JSON form, or a version. */
@@ -58,6 +61,9 @@ export interface NamesOptions extends CallOptions {
   readonly local?: boolean | undefined
 }
 
+/** What `host()` hosts: the module and the work, `name` being the export where there are several. */
+export type MeshHostOptions = Omit<HostWorkOptions, 'hosted'>
+
 export interface MeshWatchOptions extends WatchOptions {
   /** As for `names()`. */
   readonly prefix?: string | undefined
@@ -95,6 +101,11 @@ export class Mesh {
   constructor(calls: Calls, peerId: string) {
     const folder = async (name: string, options: CallOptions) => (await calls.work({ name }, options)).folder
     this.#home = { calls, peerId, written: new WrittenFiles(), folder }
+  }
+
+  /** What references and Works of a mesh are made with; not for programs. */
+  static homeOf(mesh: Mesh): PathHome {
+    return mesh.#home
   }
 
   /** PeerId of the local node. */
@@ -157,10 +168,7 @@ export class Mesh {
     if (like instanceof Path) return like.bind(home)
     if (like instanceof Payload) return new Path(like.ref, { home })
     if (looksLikePayload(like)) return new Path(refOfPayload(parsePayloadJson(like).$payload), { home })
-    if (looksLikePath(like)) {
-      const facts = parsePathJson(like).$path
-      return new Path(refOfFacts(facts), { home, facts })
-    }
+    if (looksLikePath(like)) return Path.from(like).bind(home)
     return new Path(parseRef(like.url), { home })
   }
 
@@ -192,13 +200,30 @@ export class Mesh {
   }
 
   /** A work to publish as. Writing and publishing claim it for this node. */
-  work(name: string, options: WorkOptions = {}): Work {
-    return new Work(name, this.#home, options)
+  work(name: string, options: PublisherOptions = {}): Publisher {
+    return new Publisher(name, this.#home, options)
   }
 
   /** Yields the works of the mesh, one for each node that publishes or claimed it. */
   works(options: CallOptions = {}): AsyncIterable<WorkLine> {
     return this.#home.calls.works(options)
+  }
+
+  /**
+   * Calls a Work that is hosted (`pathmesh works host`), and resolves to what its run returned, once, whatever becomes of connections on
+   * the way. References in `args` are fixed at their newest version. Errors as `callWork` has them: WORK_FAILED, WORK_LOST,
+   * OUTCOME_UNKNOWN; NOT_FOUND where nobody hosts it.
+   */
+  async call(work: string, args: readonly unknown[] = [], options: MeshCallOptions = {}): Promise<unknown> {
+    return await callValues({ calls: this.#home.calls, reviver: this.reviver }, work, args, options)
+  }
+
+  /** Hosts the Work of a module: whoever is in the mesh may call it, until `stop()`. WORK_IN_USE as `work()`. */
+  async host(options: MeshHostOptions): Promise<HostedWork> {
+    const module = options.module.startsWith('file:') ? options.module : resolve(options.module)
+    // Most that use a mesh host nothing, and start faster without.
+    const { hostWork } = await import('./work/host.ts')
+    return await hostWork(this.#home, { ...options, module, hosted: true })
   }
 
   /** Yields the names that are known, sorted. INVALID_ARGUMENT for a prefix that is malformed. */

@@ -1,7 +1,23 @@
 // Arithmetic on references: pure, keeps work, node and version. Refuses to climb out of the work, and to mix two origins.
 
 import { PathmeshError } from '../proto/errors.ts'
-import { checkRef, type Ref } from '../proto/ref.ts'
+import { stemOf } from '../proto/path-json.ts'
+import { checkName, checkRef, type NameRef, type Ref } from '../proto/ref.ts'
+
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//
+
+/** The stem that a user writes: a relative path that can be published, with a slash at its end for a directory. INVALID_ARGUMENT else. */
+export function relativeStem(text: string): NameRef {
+  if (SCHEME.test(text) || text.startsWith('/'))
+    throw new PathmeshError(
+      'INVALID_ARGUMENT',
+      `${JSON.stringify(text)} is not a path inside a Work, as 'checkpoints/' is: mesh.path(…) takes references, and mesh.share(…) files of this machine`
+    )
+  const directory = text.endsWith('/')
+  const stem = stemOf(directory ? text.slice(0, -1) : text, directory)
+  checkName(`${stem.work}/${stem.path}`)
+  return stem
+}
 
 /** `ref` with `segments` behind it; each may hold several parts. A slash at the end of the last declares a directory. */
 export function joinRef(ref: Ref, segments: readonly string[]): Ref {

@@ -1,5 +1,6 @@
-// Path: a reference that can be asked, read, fetched and, on its origin, written. Immutable; arithmetic makes new ones and keeps
-// the origin. Its calls go to the daemon of the mesh it was made by; without one it is a value only.
+// Path: a reference that can be asked, read, fetched and, on its origin, written. Immutable, but that one without a work is attached
+// once; arithmetic makes new ones and keeps the origin. Its calls go to the daemon of the mesh it was made by, or of its owner;
+// without one it is a value only.
 
 import { once } from 'node:events'
 import { access, mkdir } from 'node:fs/promises'
@@ -7,13 +8,14 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { errno, hasCode, PathmeshError, toPathmeshError } from '../proto/errors.ts'
-import { parsePathJson, refOfFacts, type PathJson } from '../proto/path-json.ts'
-import type { NameRef, Ref } from '../proto/ref.ts'
+import { isOfNoWork, parsePathJson, refOfFacts, type PathJson } from '../proto/path-json.ts'
+import { formatRef, type NameRef, type Ref } from '../proto/ref.ts'
 import type { CallOptions, Calls, RangeOptions } from './calls.ts'
 import { ContentStream } from './content-stream.ts'
 import { fetchRef, type GetOptions, type GetResult } from './get.ts'
 import { OwnFileStream, TEMPORARY_GLOB } from './own-file.ts'
-import { joinRef } from './path-arithmetic.ts'
+import { Attachment } from './owner.ts'
+import { joinRef, relativeStem } from './path-arithmetic.ts'
 import { PathValue, type ValueParts } from './path-value.ts'
 import { revive } from './reviver.ts'
 import { shareFile, type Publication, type PublishOptions } from './share.ts'
@@ -44,27 +46,36 @@ export interface WriteOptions extends PublishOptions {
 export type WriteData = string | Uint8Array | Iterable<string | Uint8Array> | AsyncIterable<string | Uint8Array>
 
 export class Path extends PathValue<Path> {
-  readonly #home: PathHome | undefined
+  readonly #mesh: PathHome | undefined
 
+  /**
+   * The Path of a file, or with a slash at its end of a directory, that the Work publishes whose attribute it becomes. Until then it
+   * is a value: it can be calculated with, and asks nothing. INVALID_ARGUMENT for a path that no name can have.
+   */
+  constructor(path: string)
   /** Made by `mesh.path()`, `work.path()` and `Path.from()`; not meant to be called elsewhere. */
-  constructor(ref: Ref, { home, ...value }: PathParts = {}) {
-    super(ref, value)
-    this.#home = home
+  constructor(ref: Ref, parts?: PathParts)
+  constructor(of: string | Ref, { home, ...value }: PathParts = {}) {
+    if (typeof of === 'string') super(relativeStem(of), { attachment: new Attachment() })
+    else super(of, value)
+    this.#mesh = home
   }
 
   /** The Path in its JSON form. With a mesh it can be used; without one it is a value. INVALID_ARGUMENT for any other value. */
   static from(json: unknown, mesh?: { path(ref: PathJson): Path }): Path {
     const parsed = parsePathJson(json)
     if (mesh !== undefined) return mesh.path(parsed)
-    return new Path(refOfFacts(parsed.$path), { facts: parsed.$path })
+    const attachment = isOfNoWork(parsed.$path) ? new Attachment() : undefined
+    return new Path(refOfFacts(parsed.$path), { facts: parsed.$path, attachment })
   }
 
   /** For `JSON.parse(text, Path.reviver)`: as `mesh.reviver`, but its Paths are values and belong to no mesh. */
   static readonly reviver = (key: string, value: unknown): unknown =>
     revive(key, value, { path: json => Path.from(json) })
 
-  /** The same Path, of another mesh. */
+  /** The same Path, of another mesh. One that belongs to no Work yet stays as it is: its owner has the mesh. */
   bind(home: PathHome): Path {
+    if (this.known === undefined) return this
     return new Path(this.ref, { home, facts: this.facts, declared: this.declared })
   }
 
@@ -169,19 +180,24 @@ export class Path extends PathValue<Path> {
   }
 
   protected override derive(ref: Ref, parts: ValueParts = { declared: this.declared }): Path {
-    return new Path(ref, { ...parts, home: this.#home })
+    return new Path(ref, { ...parts, home: this.#mesh, attachment: this.attachment })
   }
 
   protected override calls(): Calls {
-    if (this.#home === undefined) throw new TypeError(`${this.toString()} belongs to no mesh: hand it to mesh.path()`)
-    return this.#home.calls
+    const { ref } = this
+    const home = this.#home
+    if (home === undefined) throw new TypeError(`${formatRef(ref)} belongs to no mesh: hand it to mesh.path()`)
+    return home.calls
+  }
+
+  get #home(): PathHome | undefined {
+    return this.#mesh ?? this.attachment?.home
   }
 
   #isOwn(): boolean {
-    const ref = this.ref
-    return (
-      this.#home !== undefined && ref.type === 'name' && ref.node === this.#home.peerId && ref.version === undefined
-    )
+    const { ref } = this
+    const home = this.#home
+    return home !== undefined && ref.type === 'name' && ref.node === home.peerId && ref.version === undefined
   }
 
   #own(): NameRef {
@@ -196,8 +212,9 @@ export class Path extends PathValue<Path> {
 
   async #place({ signal }: CallOptions): Promise<string> {
     const { work, path } = this.#own()
-    if (this.#home === undefined) throw new TypeError('a Path of a mesh has one')
-    return join(await this.#home.folder(work, { signal }), path)
+    const home = this.#home
+    if (home === undefined) throw new TypeError('a Path of a mesh has one')
+    return join(await home.folder(work, { signal }), path)
   }
 
   async #liesHere(options: CallOptions): Promise<boolean> {

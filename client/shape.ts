@@ -7,7 +7,8 @@ import { PathmeshError } from '../proto/errors.ts'
 /** Reads one value; `where` names it in the error. Throws INCOMPATIBLE. */
 export type Read<T> = (value: unknown, where: string) => T
 
-type Json = Meta[string]
+/** Any JSON. */
+export type Json = Meta[string]
 type Fields = Record<string, Read<unknown>>
 type Optional<F extends Fields> = {
   [K in keyof F as undefined extends ReturnType<F[K]> ? K : never]?: Exclude<ReturnType<F[K]>, undefined>
@@ -35,6 +36,11 @@ export const yes: Read<true> = (value, where) => {
   throw wrong(where, 'true', value)
 }
 
+export const no: Read<false> = (value, where) => {
+  if (value === false) return value
+  throw wrong(where, 'false', value)
+}
+
 export function literal<const T extends string>(...known: readonly T[]): Read<T> {
   return (value, where) => {
     const found = known.find(one => one === value)
@@ -58,11 +64,25 @@ export function list<T>(read: Read<T>): Read<T[]> {
   }
 }
 
-export const meta: Read<Meta> = (value, where) => {
+/** Any JSON, copied. */
+export const json: Read<Json> = (value, where) => {
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return value
+  if (Array.isArray(value)) return value.map((item: unknown, index) => json(item, `${where}[${index}]`))
+  if (typeof value !== 'object') throw wrong(where, 'JSON', value)
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]: [string, unknown]) => [key, json(item, `${where}.${key}`)])
+  )
+}
+
+/** An object of any JSON. */
+export const jsonRecord: Read<Record<string, Json>> = (value, where) => {
   const copy = json(value, where)
   if (typeof copy === 'object' && copy !== null && !Array.isArray(copy)) return copy
   throw wrong(where, 'an object', value)
 }
+
+export const meta: Read<Meta> = jsonRecord
 
 /** An object with these fields; a field whose reader gives undefined is left out. */
 export function object<F extends Fields>(fields: F): Read<Flat<Required<F> & Optional<F>>> {
@@ -94,16 +114,6 @@ export function byEvent<T>(forms: Readonly<Record<string, Read<T>>>): Read<T> {
 // Each field was read by its own reader above: this only tells the compiler so.
 function isComplete<F extends Fields>(read: object, fields: F): read is Flat<Required<F> & Optional<F>> {
   return Object.keys(read).every(key => Object.hasOwn(fields, key))
-}
-
-function json(value: unknown, where: string): Json {
-  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-    return value
-  if (Array.isArray(value)) return value.map((item: unknown, index) => json(item, `${where}[${index}]`))
-  if (typeof value !== 'object') throw wrong(where, 'JSON', value)
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]: [string, unknown]) => [key, json(item, `${where}.${key}`)])
-  )
 }
 
 function wrong(where: string, wanted: string, value: unknown): PathmeshError {

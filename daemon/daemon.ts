@@ -31,6 +31,8 @@ import { loadIdentity, verifyPeerSignature } from './swarm/identity.ts'
 import { forgetMesh, loadMesh } from './swarm/mesh-file.ts'
 import { createSwarm, type Swarm } from './swarm/swarm.ts'
 import { openCatalogue, sourceOf } from './wiring.ts'
+import { callRows } from './works/call-table.ts'
+import { Works } from './works/works.ts'
 import type { Status } from '../proto/node-api.ts'
 import { decodeInvite, type Invite } from '../proto/invite.ts'
 import { DIAL_MS } from '../proto/limits.ts'
@@ -38,6 +40,7 @@ import type { Ready } from '../proto/up.ts'
 
 const EXCHANGE = '/pathmesh/exchange/1.0.0'
 const CATALOGUE = '/pathmesh/catalogue/1.0.0'
+const WORKS = '/pathmesh/works/1.0.0'
 
 export interface RunningDaemon {
   readonly ready: Ready
@@ -94,6 +97,8 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
 
   const names = new Callers(swarm, CATALOGUE)
   const contents = new Callers(swarm, EXCHANGE)
+  const commands = new Callers(swarm, WORKS)
+  const questions = new Callers(swarm, WORKS)
   const catalogue = await openCatalogue(store, {
     signer: identity,
     verify: verifyPeerSignature,
@@ -144,10 +149,32 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
   })
   const facts = new NodeFacts({ name, mesh, swarm, store, catalogue, transfers, callers: contents, clock })
 
+  const works = new Works({
+    self,
+    nodeName: name,
+    rows: callRows(store.database),
+    openWork: request => sharing.openWork(request),
+    commands: peer => commands.get(peer),
+    questions: peer => questions.get(peer),
+    nodes: {
+      connected: () => swarm.connected(),
+      called: node => catalogue.originsCalled(node),
+      isKnown: peer => swarm.peers().some(({ peerId }) => peerId === peer) || catalogue.nodeName(peer) !== undefined,
+      nameOf: peer => catalogue.nodeName(peer),
+      holder: async work => (await catalogue.holder(work))?.origin,
+      isSynced: () => catalogue.isSynced,
+      works: signal => sharing.works(signal)
+    },
+    clock,
+    log
+  })
+  await works.open()
+
   const source = sourceOf(store)
   const serving = exchangeHandlers(source, (peer, bytes) => facts.served(peer, bytes))
   swarm.handle(EXCHANGE, stream => answer(stream, serving))
   swarm.handle(CATALOGUE, stream => answer(stream, catalogue.handlers()))
+  swarm.handle(WORKS, stream => answer(stream, works.handlers()))
   swarm.onConnect(peer => {
     log.info('peer connected', { peer })
     catalogue.connected(peer)
@@ -157,6 +184,8 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     catalogue.disconnected(peer)
     names.drop(peer)
     contents.drop(peer)
+    commands.drop(peer)
+    questions.drop(peer)
   })
   steps.started('swarm', () => swarm.stop())
   const nodes = new NodeRecords({ name, swarm, catalogue, clock, log })
@@ -170,7 +199,10 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     await transfers.stop()
     names.close()
     contents.close()
+    commands.close()
+    questions.close()
   })
+  steps.started('works', () => works.stop())
 
   const stopped = Promise.withResolvers<void>()
   let lastStatus: Promise<Status> | undefined
@@ -192,7 +224,8 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     invite: () => facts.invite(),
     shutdown: () => void stop().catch(() => undefined)
   }
-  const socket = await AdminSocket.listen(config.socket, createApp({ node, leases: store.leases, sharing }))
+  const socket = await AdminSocket.listen(config.socket, createApp({ node, leases: store.leases, sharing, works }))
+  works.start()
   const ready: Ready = {
     event: 'ready',
     peerId: self,

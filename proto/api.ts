@@ -98,17 +98,6 @@ export const ProviderLine = z.object({
   bytes: size
 })
 
-/** A work of the mesh, on one of the nodes that publish it or claimed it. */
-export const WorkLine = z.object({
-  work: z.string(),
-  origin: peerId,
-  node: z.string().nullable().describe('the human name of the origin'),
-  connected: z.boolean().describe('whether the origin can be reached now; true for this node'),
-  home: z.boolean().describe('whether the work lives there: a bare name means this one'),
-  epoch: size.describe('of its claim; 0 where it never claimed the work'),
-  names: size
-})
-
 /** One entry of a reference: a share, or what lies at a path inside it. */
 export const Stat = Name.extend({
   seq: size.nullable().describe('null for ipfs:// references'),
@@ -344,12 +333,6 @@ export const RefRequest = z.object({ ref: refText, version: version.optional() }
 export const Unshared = z.object({ url: z.string(), seq: size })
 export const Dropped = z.object({ roots: size, files: size, bytes: size })
 
-export const WorkRequest = z.object({
-  name: z.string().min(1).max(REF_BYTES_MAX),
-  takeOver: z.boolean().optional().describe('claim it although another connected node is its home')
-})
-export const WorkFolder = z.object({ work: z.string(), origin: peerId, folder: absolutePath })
-
 /** The first line of a session; later lines are empty objects. Leases taken in its name end when its connection does. */
 export const SessionLine = z.object({ session: z.string().optional() })
 export const ReleaseRequest = z.object({ lease: z.string().max(64) })
@@ -364,7 +347,6 @@ export type RetiredChange = z.infer<typeof RetiredChange>
 export type Change = z.infer<typeof Change>
 export type WatchEvent = z.infer<typeof WatchEvent>
 export type ProviderLine = z.infer<typeof ProviderLine>
-export type WorkLine = z.infer<typeof WorkLine>
 export type Stat = z.infer<typeof Stat>
 export type Entry = z.infer<typeof Entry>
 export type Shared = z.infer<typeof Shared>
@@ -374,7 +356,6 @@ export type AliasRequest = z.infer<typeof AliasRequest>
 export type FolderEvent = z.infer<typeof FolderEvent>
 export type NamesQuery = z.infer<typeof NamesQuery>
 export type WatchQuery = z.infer<typeof WatchQuery>
-export type WorkRequest = z.infer<typeof WorkRequest>
 export type GetRequest = z.infer<typeof GetRequest>
 export type Progress = z.infer<typeof Progress>
 export type Put = z.infer<typeof Put>
@@ -386,4 +367,3 @@ export type ShareEvent = z.infer<typeof ShareEvent>
 export type GetEvent = z.infer<typeof GetEvent>
 export type Unshared = z.infer<typeof Unshared>
 export type Dropped = z.infer<typeof Dropped>
-export type WorkFolder = z.infer<typeof WorkFolder>

@@ -30,6 +30,19 @@ export const ERRORS = {
   NOT_ORIGIN: kind(403, 7, false, 'only the node that published a name can change it'),
   AMBIGUOUS_WORK: kind(409, 2, false, 'several nodes publish under this name: say which with WORK@NODE'),
   WORK_IN_USE: kind(409, 1, false, 'the work lives on another node, which is connected: pass takeOver to move it here'),
+  WORK_FAILED: kind(500, 1, false, "a Work's run threw: the error has its message, and its stack in `details`"),
+  WORK_LOST: kind(
+    503,
+    1,
+    true,
+    'the process of a Work ended in the middle of a call, or its node is gone: what the run had done by then is not known'
+  ),
+  OUTCOME_UNKNOWN: kind(
+    503,
+    1,
+    false,
+    'nobody can say whether a call ran, and it is not idempotent: look at what it should have done before calling again'
+  ),
   IN_USE: kind(409, 1, true, 'a program holds a lease on these bytes, or another daemon holds this folder'),
   NOT_FETCHED: kind(
     409,

@@ -272,6 +272,57 @@ export const MEMBERS_MAX = 10_000
 /** The whole of a handshake message: a certificate is some hundred bytes. */
 export const CREDENTIALS_BYTES_MAX = 4 * KiB
 
+// --- works ---------------------------------------------------------------------------------------------------------
+
+/** JSON of the arguments of a call, and of the state of a Work: references and settings, no content. */
+export const CALL_ARGS_BYTES_MAX = 256 * KiB
+export const WORK_STATE_BYTES_MAX = 256 * KiB
+/** JSON of what a run returns: kept for a day, so anything larger is a Payload. */
+export const CALL_RESULT_BYTES_MAX = 64 * KiB
+/** Calls of one Work that wait for the one that runs. */
+export const CALLS_QUEUED_MAX = 16
+/** Works hosted by one node at the same time: each is a process. */
+export const WORKS_HOSTED_MAX = 256
+/** Calls whose outcome a node remembers, and for how long. */
+export const CALLS_KEPT_MAX = 4096
+export const CALL_KEPT_MS = 24 * 3_600_000
+/** References of one call that are looked up at the same time. */
+export const REFERENCES_ASKED = 16
+/** Lines of a run that are kept for whoever asks, and characters of one. */
+export const CALL_LOG_LINES_MAX = 1000
+export const LOG_LINE_CHARS_MAX = 4096
+/** Characters of those lines: what the log of one call costs in memory. */
+export const CALL_LOG_CHARS_MAX = MiB
+/** Bytes of lines in one answer: with state, result and progress it stays below API_LINE_BYTES_MAX. */
+export const CALL_EVENTS_LOG_BYTES = 512 * KiB
+/** JSON of the progress of a run: some numbers, a phase and a reason. */
+export const CALL_PROGRESS_BYTES_MAX = 4 * KiB
+/** Calls that are over and whose log is still in memory, and for how long: whoever follows them reads the end of it. */
+export const CALLS_TOLD_MAX = 16
+export const CALL_TOLD_MS = 60_000
+/** How long a question for the events of a call waits for one. */
+export const CALL_EVENTS_MS = 10_000
+/** Until a node says that it took a call; beyond their wait, until it answers a question for events. */
+export const CALL_ANSWER_MS = 10_000
+/** From the loss of a Work's host, or the start of a daemon, to the end of what ran there: the host may be back. */
+export const HOST_BACK_MS = 5_000
+/** How long a node that a call runs on may be out of reach, unless the caller says otherwise. */
+export const WORK_LOST_MS = 30_000
+/** Between two attempts to reach it, or the daemon: the first pause, and the longest, since each is twice the one before. */
+export const ASK_AGAIN_MS = 250
+export const ASK_AGAIN_MAX_MS = 2_000
+/** From starting the process of a Work to its readiness: loading a large framework takes a while. */
+export const WORK_READY_MS = 120_000
+/** From cancelling a run to the end of its process; and from SIGTERM to SIGKILL, in which it publishes what it has. */
+export const CANCEL_MS = 5_000
+export const LAST_WORDS_MS = 20_000
+/** Between two looks at the state of a Work that runs, for what changed inside its lists and objects. */
+export const STATE_LOOK_MS = 500
+/** Between two reports of a run. */
+export const REPORT_MS = 50
+/** How long a host tells the outcome of a run again and again to a daemon that does not take it. */
+export const REPORT_AGAIN_MS = 600_000
+
 // --- local API -----------------------------------------------------------------------------------------------------
 
 /** Bytes of a request's JSON body. */

@@ -37,5 +37,10 @@ export const ROUTES = {
   unshare: { method: 'post', path: '/v1/unshare' },
   drop: { method: 'post', path: '/v1/drop' },
   work: { method: 'post', path: '/v1/work' },
+  host: { method: 'post', path: '/v1/works/host' },
+  report: { method: 'post', path: '/v1/works/report' },
+  call: { method: 'post', path: '/v1/works/call' },
+  callEvents: { method: 'get', path: '/v1/works/events' },
+  cancelCall: { method: 'post', path: '/v1/works/cancel' },
   openapi: { method: 'get', path: '/v1/openapi.json' }
 } as const satisfies Record<string, Route>

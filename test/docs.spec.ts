@@ -9,8 +9,25 @@ import { PassThrough } from 'node:stream'
 import { describe, it } from 'mocha'
 import { Context } from '../client/cli/context.ts'
 import { program } from '../client/cli/main.ts'
+import { EXAMPLES } from '../examples/example-list.ts'
 import { ERRORS } from '../proto/errors.ts'
-import { DEFAULT_PORT } from '../proto/limits.ts'
+import {
+  CALL_ARGS_BYTES_MAX,
+  CALL_KEPT_MS,
+  CALL_LOG_LINES_MAX,
+  CALL_RESULT_BYTES_MAX,
+  CALLS_KEPT_MAX,
+  CALLS_QUEUED_MAX,
+  CANCEL_MS,
+  DEFAULT_PORT,
+  HOST_BACK_MS,
+  LAST_WORDS_MS,
+  LOG_LINE_CHARS_MAX,
+  WORK_LOST_MS,
+  WORK_READY_MS,
+  WORK_STATE_BYTES_MAX,
+  WORKS_HOSTED_MAX
+} from '../proto/limits.ts'
 import { ROUTES } from '../proto/routes.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -96,6 +113,40 @@ describe('the papers', () => {
       assert.ok(page.includes(`\`${name}\``), name)
   })
 
+  it('say of every example what to type, and where', () => {
+    const page = read('docs/works.md')
+    for (const { name, on, hosts } of EXAMPLES) {
+      assert.ok(page.includes(`](../examples/${name}.ts)`), name)
+      const source = read(`examples/${name}.ts`)
+      for (const { on: node, work, type } of hosts) {
+        const line = `// ${node}: pathmesh works host dist/examples/${name}.js --as ${work} --export ${type}\n`
+        assert.ok(source.includes(line), line)
+      }
+      if (hosts.length > 0) assert.ok(source.includes(`// ${on}: node dist/examples/${name}.js\n`), name)
+      for (const { work } of hosts) assert.match(page, new RegExp(`--as ${work}\\b`), `${name} ${work}`)
+    }
+  })
+
+  it('tell the limits of Works', () => {
+    const page = read('docs/works.md')
+    const KiB = 1024
+    for (const text of [
+      `| ${CALL_ARGS_BYTES_MAX / KiB} KiB each |`,
+      `| ${WORK_STATE_BYTES_MAX / KiB} KiB each |`,
+      `| ${CALL_RESULT_BYTES_MAX / KiB} KiB |`,
+      `| ${CALLS_QUEUED_MAX} |`,
+      `| ${WORKS_HOSTED_MAX} |`,
+      `| ${CALLS_KEPT_MAX.toLocaleString('en')}, each for ${CALL_KEPT_MS === 24 * 3_600_000 ? 'a day' : '?'} |`,
+      `the last ${CALL_LOG_LINES_MAX.toLocaleString('en')}, of ${LOG_LINE_CHARS_MAX} characters each`,
+      `| ${WORK_READY_MS / 1000} s |`,
+      `\`lostMs\` (${WORK_LOST_MS / 1000} s)`,
+      `within ${HOST_BACK_MS / 1000} s`,
+      `has ${CANCEL_MS / 1000} s to end by itself`,
+      `${LAST_WORDS_MS / 1000} s later by force`
+    ])
+      assert.ok(page.includes(text), text)
+  })
+
   it('have a table of errors that is up to date: npm run docs', () => {
     const page = execFileSync(process.execPath, [join(ROOT, 'scripts/errors-page.js')], { encoding: 'utf8' })
     assert.equal(read('docs/errors.md'), page)
@@ -109,7 +160,8 @@ describe('the papers', () => {
       'docs/decisions.md',
       'docs/protocol.md',
       'docs/errors.md',
-      'docs/python.md'
+      'docs/python.md',
+      'docs/works.md'
     ]) {
       for (const [, target = ''] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
         assert.ok(existsSync(join(ROOT, dirname(page), target)), `${page}: ${target}`)

@@ -17,6 +17,7 @@ import { HungUp, Output } from './output.ts'
 import { addPeers } from './peers.ts'
 import { addProviders } from './providers.ts'
 import { addPut } from './put.ts'
+import { addRun } from './run.ts'
 import { addShare } from './share.ts'
 import { addStat } from './stat.ts'
 import { addStatus } from './status.ts'
@@ -49,6 +50,7 @@ const ADD = [
   addInvite,
   addPeers,
   addWorks,
+  addRun,
   addShare,
   addPut,
   addAlias,

@@ -14,10 +14,7 @@ import {
   Shared,
   Stat,
   WatchEvent,
-  WatchQuery,
-  WorkFolder,
-  WorkLine,
-  WorkRequest
+  WatchQuery
 } from '../../proto/api.ts'
 import { ROUTES } from '../../proto/routes.ts'
 import type { App } from './app.ts'
@@ -66,10 +63,6 @@ export function nameRoutes(app: App, { sharing }: AdminParts): void {
     }
   )
 
-  streaming(app, ROUTES.works, { responses: lines(WorkLine, 'works of the mesh, and where each lives') }, c =>
-    sendLines(c.env.outgoing, signal => sharing.works(signal))
-  )
-
   app.openapi(
     createRoute({
       ...ROUTES.alias,
@@ -104,14 +97,5 @@ export function nameRoutes(app: App, { sharing }: AdminParts): void {
       const { where = 'anywhere', ...query } = c.req.valid('query')
       return c.json({ exists: await sharing.exists(query, where, clientSignal(c.env.outgoing)) }, 200)
     }
-  )
-
-  app.openapi(
-    createRoute({
-      ...ROUTES.work,
-      request: { body: body(WorkRequest) },
-      responses: json(WorkFolder, 'where a work of this node writes')
-    }),
-    async c => c.json(await sharing.openWork(c.req.valid('json')), 200)
   )
 }

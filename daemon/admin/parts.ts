@@ -2,6 +2,17 @@
 
 import type { Sharing } from '../sharing/sharing.ts'
 import type { Invite, Peer, Status } from '../../proto/node-api.ts'
+import type {
+  CallEvents,
+  CallEventsQuery,
+  CallRequest,
+  Called,
+  CancelRequest,
+  HostLine,
+  HostRequest,
+  ReportRequest,
+  WorkLine
+} from '../../proto/works-api.ts'
 
 export interface NodeFacts {
   status(): Promise<Status>
@@ -17,8 +28,20 @@ export interface SessionLeases {
   release(lease: string): void
 }
 
+/** Works of the mesh, and their calls. */
+export interface WorkCalls {
+  list(signal: AbortSignal): AsyncIterable<WorkLine>
+  /** Hosts a work for as long as its lines are read. */
+  host(request: HostRequest, signal: AbortSignal): AsyncIterable<HostLine>
+  report(request: ReportRequest): Promise<void>
+  call(request: CallRequest, signal: AbortSignal): Promise<Called>
+  events(query: CallEventsQuery, signal: AbortSignal): Promise<CallEvents>
+  cancel(request: CancelRequest, signal: AbortSignal): Promise<void>
+}
+
 export interface AdminParts {
   readonly node: NodeFacts
   readonly leases: SessionLeases
   readonly sharing: Sharing
+  readonly works: WorkCalls
 }

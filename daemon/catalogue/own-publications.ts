@@ -16,7 +16,8 @@ export interface NewVersion {
   readonly root: CID
   readonly kind: 'file' | 'directory'
   readonly size: number
-  readonly meta: Meta | null
+  /** Undefined: none, and whatever it is where the newest version has this content already. */
+  readonly meta: Meta | null | undefined
   readonly of?: Source | null
   readonly encoding?: Encoding | null
   /** Versions of this name that are kept, the newest included. */
@@ -245,7 +246,7 @@ function sayingsOf<Write>({ request, unchanged, seq, inside }: Drafted<Write>): 
   const { name, root, kind, size, meta, of = null, encoding = null } = request.version
   return [
     ...inside.map(retired => ({ saying: { type: 'retirement' as const, name: retired.name }, seq: retired.seq + 1 })),
-    { saying: { type: 'version', name, root, kind, size, meta, of, encoding }, seq }
+    { saying: { type: 'version', name, root, kind, size, meta: meta ?? null, of, encoding }, seq }
   ]
 }
 
@@ -255,7 +256,7 @@ function saysTheSame(before: VersionRecord, { root, kind, meta, of = null, encod
     before.kind === kind &&
     before.encoding?.codec === encoding?.codec &&
     before.encoding?.mediaType === encoding?.mediaType &&
-    JSON.stringify(before.meta) === JSON.stringify(meta) &&
+    (meta === undefined || JSON.stringify(before.meta) === JSON.stringify(meta)) &&
     isSameSource(before.of, of)
   )
 }

@@ -50,7 +50,7 @@ export async function aliasVersion(
     size,
     seq: alias.seq,
     origin: alias.origin,
-    kept: (await store.holdingsOf(root)).some(holding => holding.class !== 'in-place')
+    kept: [...(await store.holdingsOf(root)), ...(await store.holdingsOf(cid))].some(one => one.class !== 'in-place')
   }
 }
 

@@ -149,7 +149,7 @@ async function record(
     root: holding.root,
     kind: holding.kind,
     size: holding.size,
-    meta: meta ?? null,
+    meta,
     ...(encoding === undefined ? {} : { encoding }),
     keep: Math.max(1, keep ?? KEPT_VERSIONS)
   }

@@ -7,7 +7,7 @@ import { RAW } from '../content/multihash.ts'
 import { parseCid } from '../content/verify.ts'
 import { resolvePath, type TreeEntry } from '../content/walk.ts'
 import type { Branches } from '../content/branches.ts'
-import { PathmeshError } from '../../proto/errors.ts'
+import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { type ContentRef, formatRef, type NameRef, parseRef } from '../../proto/ref.ts'
 
 /** The names that this node knows. */
@@ -178,8 +178,23 @@ async function versionOf(
   })
 }
 
-/** What lies at the reference's path, opening only the branches on the way. NOT_FOUND where nothing does. */
+/**
+ * What lies at the reference's path, opening only the branches on the way. NOT_FOUND where nothing does. An alias of a part is found
+ * without what it was a part of, where nobody has that any more.
+ */
 export async function find(settled: Settled, reader: TreeReader, signal?: AbortSignal): Promise<Resolved> {
+  const { record, beyond } = settled
+  try {
+    return await findIn(settled, reader, signal)
+  } catch (error) {
+    if (record === null || (record.of?.path ?? '') === '' || !hasCode(error, 'NO_PROVIDERS', 'TIMEOUT')) throw error
+    signal?.throwIfAborted()
+    const rootSize = record.kind === 'file' ? record.size : undefined
+    return await findIn({ ...settled, root: record.root, sub: beyond, rootSize }, reader, signal)
+  }
+}
+
+async function findIn(settled: Settled, reader: TreeReader, signal?: AbortSignal): Promise<Resolved> {
   const { root, sub } = settled
   const size = settled.rootSize ?? (root.code === RAW ? await reader.leafSize(root) : undefined)
   const entry = await resolvePath(root, sub === '' ? [] : sub.split('/'), reader, { size, signal })

@@ -34,14 +34,12 @@ import type {
   Stat,
   Unshared,
   WatchEvent,
-  WatchQuery,
-  WorkFolder,
-  WorkLine,
-  WorkRequest
+  WatchQuery
 } from '../../proto/api.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { COPIES_MS } from '../../proto/limits.ts'
 import { formatRef } from '../../proto/ref.ts'
+import type { WorkFolder, WorkRequest } from '../../proto/works-api.ts'
 import { aliasVersion } from './alias.ts'
 import type { Deliveries } from './deliver.ts'
 import { dropCopy } from './drop.ts'
@@ -57,7 +55,7 @@ import { find, namesMeant, type Resolved, type ResolveParts, type Settled, settl
 import { untilPublished } from './wait.ts'
 import { type GoneParts, versionGone } from './version-gone.ts'
 import { watchShared } from './share-watch.ts'
-import { listWorks, openWork, type WorksParts } from './works.ts'
+import { type KnownWork, listWorks, openWork, type WorksParts } from './works.ts'
 
 export interface SharingParts {
   readonly self: string
@@ -164,7 +162,7 @@ export class Sharing {
     return watchNames(query, this.#parts, signal)
   }
 
-  works(signal: AbortSignal): AsyncGenerator<WorkLine> {
+  works(signal: AbortSignal): AsyncGenerator<KnownWork> {
     return listWorks(this.#works(), signal)
   }
 

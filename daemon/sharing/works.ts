@@ -5,10 +5,13 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Catalogue } from '../catalogue/catalogue.ts'
 import type { Write } from '../store/database.ts'
-import type { WorkFolder, WorkLine, WorkRequest } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { checkWork } from '../../proto/ref.ts'
+import type { WorkFolder, WorkLine, WorkRequest } from '../../proto/works-api.ts'
 import { workOf } from './names.ts'
+
+/** A work as the catalogue knows it: what it does is not told there. */
+export type KnownWork = Omit<WorkLine, 'hosting'>
 
 export interface WorksParts {
   readonly self: string
@@ -50,7 +53,7 @@ async function makeWorkFolder(work: string, data: string): Promise<string> {
 export async function* listWorks(
   { self, catalogue, connected }: WorksParts,
   signal: AbortSignal
-): AsyncGenerator<WorkLine> {
+): AsyncGenerator<KnownWork> {
   const works = new Map<string, Map<string, { names: number; epoch: number }>>()
   const at = (work: string, origin: string): { names: number; epoch: number } => {
     const origins = works.get(work) ?? new Map<string, { names: number; epoch: number }>()

@@ -32,7 +32,16 @@ const PEERS = lines({
   bytesIn: 0,
   bytesOut: 0
 })
-const WORK = { work: 'train', origin: PEER, node: 'gpu-1', connected: true, home: true, epoch: 1, names: 2 }
+const WORK = {
+  work: 'train',
+  origin: PEER,
+  node: 'gpu-1',
+  connected: true,
+  home: true,
+  epoch: 1,
+  names: 2,
+  hosting: null
+}
 const { event: _e, work: _w, path: _p, modified: _m, unchanged: _u, ...ALIASED } = SHARED
 
 describe('the commands of the catalogue', () => {
@@ -161,8 +170,8 @@ describe('the commands of the catalogue', () => {
     )
     assert.match((await command(['providers', 'a/b'])).out, /laptop +a part +1\.0 KiB +k51/)
     const { out: works } = await command(['works'])
-    assert.match(works, /train +yes +gpu-1 +connected +2 +k51/)
-    assert.match(works, /train +no +- +away +2 +k51/)
+    assert.match(works, /train +yes +gpu-1 +connected +- +- +2 +k51/)
+    assert.match(works, /train +no +- +away +- +- +2 +k51/)
     const { out: facts } = await command(['stat', 'a/b'])
     assert.match(facts, /alias of: +pathmesh:\/\/a\/b\?version=1\n/)
     assert.match(facts, /conflict: +/)

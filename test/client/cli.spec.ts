@@ -42,6 +42,7 @@ describe('the command', () => {
       'invite',
       'peers',
       'works',
+      'run',
       'share',
       'put',
       'alias',

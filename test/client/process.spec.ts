@@ -39,7 +39,10 @@ describe('as a process', () => {
     const loaded = out.trim().split('\n')
     assert.ok(loaded.length > 10)
     for (const url of loaded)
-      assert.match(url, /^node:|\/client\/(?:codecs\/)?[a-z-]+\.[jt]s$|\/proto\/(?!api)[a-z-]+\.[jt]s$/)
+      assert.match(
+        url,
+        /^node:|\/client\/(?:codecs\/|work\/)?[a-z-]+\.[jt]s$|\/proto\/(?!api|works-api)[a-z-]+\.[jt]s$/
+      )
   })
 
   it('up --detach starts a daemon, and changes nothing the second time; down ends it', async () => {

@@ -144,6 +144,33 @@ describe('a reference', function () {
       failsWith('NOT_FOUND', /epoch-4.*sub\/checkpoints/)
     )
   })
+
+  it('without `meta` publishes nothing new of the same content, and leaves what is kept', async () => {
+    const path = must(here).work('meant').path('x')
+    await path.writeFile('content', { meta: { epoch: 3 }, keep: 5 })
+    const again = await path.publish()
+    assert.deepEqual([again.seq, again.unchanged, again.meta], [1, true, { epoch: 3 }])
+    assert.deepEqual((await path.publish({ meta: { epoch: 4 } })).seq, 2)
+    assert.deepEqual((await path.publish({ meta: {} })).meta, {})
+    await path.writeFile('another')
+    assert.equal((await path.latest()).meta, null)
+  })
+
+  it('that is an alias of a part outlives what it was a part of, where the part is', async () => {
+    const from = await scene.directory('outlived/deep')
+    await writeFile(join(from, 'x'), 'the part')
+    const source = await scene.up('source', { join: await other.invite() })
+    const mesh = await scene.connect(source)
+    await mesh.share(dirname(from), { as: 'outlived/all' })
+    const part = must(there).path('outlived/all/deep/x')
+    await part.waitFor({ timeoutMs: 20_000 })
+    await (await part.get()).release()
+    assert.equal((await must(there).alias('outlived/part', part)).kept, true)
+    await source.stop()
+    assert.equal(await must(there).path('outlived/part').readFile('utf8'), 'the part')
+    const got = await must(here).path('outlived/part').get()
+    assert.equal(await readFile(got.path, 'utf8'), 'the part')
+  })
 })
 
 interface Run {

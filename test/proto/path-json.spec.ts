@@ -1,7 +1,7 @@
 // What the JSON form of a Path accepts and refuses.
 
 import assert from 'node:assert/strict'
-import { parsePathJson, refOfFacts } from '../../proto/path-json.ts'
+import { isOfNoWork, parsePathJson, refOfFacts, stemOf } from '../../proto/path-json.ts'
 
 const CID = 'bafkr4ibxzm7x6wlqx5gzl3tjk7v2tlf5nrqqpxwq3u3n5l3bqcxqz7y2ny'
 
@@ -36,6 +36,21 @@ describe('parsePathJson()', () => {
     assert.deepEqual(refOfFacts({ path: 'a', cid: CID }), { type: 'content', cid: CID, path: 'a' })
   })
 
+  it('takes a path alone, and a directory, for a Path of no Work yet', () => {
+    for (const facts of [{ path: 'a/b' }, { path: 'a', kind: 'directory' as const }]) {
+      const { $path } = parsePathJson({ $path: facts })
+      assert.deepEqual($path, facts)
+      assert.equal(isOfNoWork($path), true)
+      assert.deepEqual(refOfFacts($path), stemOf(facts.path, 'kind' in facts))
+    }
+    for (const facts of [
+      { path: 'a', cid: CID },
+      { path: 'a', work: 'w' },
+      { path: 'a', root: CID, kind: 'directory' }
+    ])
+      assert.equal(isOfNoWork(parsePathJson({ $path: facts }).$path), false)
+  })
+
   it('refuses every other value', () => {
     const bad: unknown[] = [
       null,
@@ -46,7 +61,15 @@ describe('parsePathJson()', () => {
       { $path: null },
       { $path: [] },
       { $path: {} },
-      { $path: { path: 'a' } },
+      { $path: { path: '' } },
+      { $path: { path: 'a/' } },
+      { $path: { path: 'a/../b', kind: 'directory' } },
+      ...['file', 'symlink'].map(kind => ({ $path: { path: 'a', kind } })),
+      { $path: { path: 'a', origin: 'n' } },
+      { $path: { path: 'a', sub: 'b' } },
+      { $path: { path: 'a', seq: 1 } },
+      { $path: { path: 'a', size: 1 } },
+      { $path: { path: 'a', providers: [] } },
       { $path: { work: 'w', path: 'a' }, more: 1 },
       { $path: { work: 'w', path: 'a', kind: 'socket' } },
       { $path: { work: 'w', path: 'a', extra: 1 } },

@@ -1,4 +1,4 @@
-// Works: claiming, watching a folder, and what publishing tells of the files that this process wrote.
+// Publishers: claiming, watching a folder, and what publishing tells of the files that this process wrote.
 
 import assert from 'node:assert/strict'
 import { appendFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises'
@@ -23,7 +23,7 @@ function field(body: unknown, name: string): unknown {
   return typeof body === 'object' && body !== null ? Object.entries(body).find(([key]) => key === name)?.[1] : undefined
 }
 
-describe('Work', () => {
+describe('Publisher', () => {
   let daemon: FakeDaemon
   let mesh: Mesh
 

@@ -1,5 +1,5 @@
-// A work to publish as, on the local node. Asking for its folder claims it, which writing and publishing do; naming it claims
-// nothing.
+// What `mesh.work()` gives: publishes as one work, on the local node. Asking for its folder claims the work, which writing and
+// publishing do; naming it claims nothing. Runs nothing.
 
 import { checkWork } from '../proto/ref.ts'
 import type { CallOptions } from './calls.ts'
@@ -8,19 +8,19 @@ import { Payload } from './payload.ts'
 import { put, type PutOptions } from './put.ts'
 import { shareWatch, type FolderEvent, type FolderWatchOptions } from './share-watch.ts'
 
-export interface WorkOptions {
+export interface PublisherOptions {
   /** Whether the work moves here although its home, another node, is connected. */
   readonly takeOver?: boolean | undefined
 }
 
-export class Work {
+export class Publisher {
   readonly name: string
   readonly #home: PathHome
   /** Taken over once: a node that takes it back keeps it, or the two would go on for ever. */
   #takeOver: boolean
 
   /** Made by `mesh.work()`. */
-  constructor(name: string, home: PathHome, { takeOver = false }: WorkOptions = {}) {
+  constructor(name: string, home: PathHome, { takeOver = false }: PublisherOptions = {}) {
     checkWork(name)
     this.name = name
     this.#takeOver = takeOver

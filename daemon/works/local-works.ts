@@ -1,0 +1,277 @@
+// The works that programs of this node host, and every call of them. A call id means one call, whatever becomes of connections and
+// daemons; only the node that began a call hears of it.
+
+import { setMaxListeners } from 'node:events'
+import { PathmeshError } from '../../proto/errors.ts'
+import { CALL_ANSWER_MS, CALL_TOLD_MS, CALLS_TOLD_MAX, WORKS_HOSTED_MAX } from '../../proto/limits.ts'
+import type {
+  CallEvents,
+  CallRequest,
+  Called,
+  HostLine,
+  HostRequest,
+  Hosting,
+  ReportRequest,
+  WorkFolder,
+  WorkRequest
+} from '../../proto/works-api.ts'
+import type { Clock } from '../clock.ts'
+import { orAborted, withDeadline } from '../deadline.ts'
+import type { Log } from '../log.ts'
+import { checkCall, checkOutcome } from './bounds.ts'
+import { Call } from './call.ts'
+import type { CallTable } from './call-table.ts'
+import { HostedWork } from './hosted-work.ts'
+import { failed, HOW, neverBegan } from './outcomes.ts'
+
+export interface LocalWorksParts<W> {
+  /** PeerId and name of this node. */
+  readonly self: string
+  readonly nodeName: string
+  readonly table: CallTable<W>
+  /** Makes this node the home of a work, and its folder. */
+  readonly openWork: (request: WorkRequest) => Promise<WorkFolder>
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export class LocalWorks<W> {
+  readonly #parts: LocalWorksParts<W>
+  readonly #works = new Map<string, HostedWork>()
+  /** Calls under way, and the last that ended. */
+  readonly #calls = new Map<string, Call>()
+  /** Those that ended, oldest first, and what keeps them from being forgotten in time. */
+  readonly #told = new Map<string, () => void>()
+  readonly #stop = new AbortController()
+  #claiming = 0
+
+  constructor(parts: LocalWorksParts<W>) {
+    this.#parts = parts
+    // Each call whose end waits for the disk listens to it.
+    setMaxListeners(0, this.#stop.signal)
+  }
+
+  /** Reads what earlier lives of this daemon left: what never began has ended, what ran may go on. */
+  async open(): Promise<void> {
+    const { table, clock } = this.#parts
+    for (const { id, work, caller, at, began } of await table.open()) {
+      if (!began) {
+        await table.end(id, failed(neverBegan({ work, id }, HOW.restarted)), {})
+        continue
+      }
+      const call = new Call({ id, work, caller }, { at, now: clock.now() })
+      this.#calls.set(id, call)
+      this.#work(work).restore(call)
+    }
+  }
+
+  /** Programs can reach this daemon from now on: hosts that were there before have a while to come back. */
+  start(): void {
+    for (const work of this.#works.values()) work.awaitHost()
+  }
+
+  /** Ends all waits. What runs is on disk, and is found again by the next life of this daemon. */
+  stop(): void {
+    this.#stop.abort(new PathmeshError('ABORTED', 'the daemon stops'))
+    for (const work of this.#works.values()) work.stop()
+    for (const call of this.#calls.values()) call.release()
+    for (const cancel of this.#told.values()) cancel()
+  }
+
+  /** What each work that is hosted here does. */
+  list(): Hosting[] {
+    return [...this.#works.values()].flatMap(({ hosting }) => hosting ?? [])
+  }
+
+  /** Whether a program hosts it here now. */
+  hosts(work: string): boolean {
+    return this.#works.get(work)?.host !== undefined
+  }
+
+  /** Whether a call of this id was begun here by this node. */
+  knows(id: string): boolean {
+    const { self, table } = this.#parts
+    return (this.#calls.get(id) ?? table.get(id))?.caller === self
+  }
+
+  // --- callers -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Begins a call, or finds the one of that id; it is on the disk when this resolves. NOT_FOUND while no program hosts the work,
+   * or not for the caller; INCOMPATIBLE, IN_USE, TOO_LARGE; ALREADY_EXISTS for the id of another call.
+   */
+  async call(request: CallRequest, caller: string): Promise<Called> {
+    this.#refuseStopped()
+    const { self, table, clock, nodeName } = this.#parts
+    const { id, work } = request
+    const known = this.#calls.get(id) ?? table.get(id)
+    if (known !== undefined) {
+      if (known.caller !== caller || known.work !== work)
+        throw new PathmeshError('ALREADY_EXISTS', `${id} is the id of another call: choose one at random for each`)
+      if (known instanceof Call) await known.accepted
+      return { node: self, known: true }
+    }
+    checkCall(request)
+    const hosted = this.#works.get(work)
+    const host = hosted?.host
+    if (hosted === undefined || host === undefined || (caller !== self && !host.hosted))
+      throw new PathmeshError(
+        'NOT_FOUND',
+        `no program hosts ${work} on ${nodeName}: start one there with \`pathmesh works host MODULE --as ${work}\``
+      )
+    const now = clock.now()
+    const call = new Call({ id, work, caller }, { at: now, now }, request)
+    this.#calls.set(id, call)
+    try {
+      await hosted.accept(call)
+    } catch (error) {
+      this.#calls.delete(id)
+      throw error
+    }
+    return { node: self, known: false }
+  }
+
+  /** What became of a call since a number; waits a while for something. NOT_FOUND for a call that this caller did not begin. */
+  async events(id: string, after: number, caller: string, signal: AbortSignal): Promise<CallEvents> {
+    this.#refuseStopped()
+    const { table, clock } = this.#parts
+    const call = this.#calls.get(id)
+    if (call !== undefined && call.caller === caller) {
+      await call.accepted
+      return call.events(after, clock, signal)
+    }
+    const row = table.get(id)
+    const end = row?.caller === caller ? await table.endOf(id) : undefined
+    if (row === undefined || end === undefined) throw this.#noCall(id)
+    const next = Math.max(after, row.ended ?? 0)
+    return { next, phase: 'done', state: end.state, logs: [], missed: 0, progress: null, outcome: end.outcome }
+  }
+
+  /** Ends a call that waits, and tells the host of one that runs; of one that is over, nothing. NOT_FOUND as for `events`. */
+  async cancel(id: string, caller: string): Promise<void> {
+    this.#refuseStopped()
+    const { table, clock } = this.#parts
+    const call = this.#calls.get(id)
+    if ((call ?? table.get(id))?.caller !== caller) throw this.#noCall(id)
+    if (call === undefined || call.outcome !== null) return
+    const work = this.#work(call.work)
+    await withDeadline(clock, CALL_ANSWER_MS, `cancelling ${id}`, undefined, signal =>
+      orAborted(work.cancel(call), signal)
+    )
+  }
+
+  // --- hosts -------------------------------------------------------------------------------------------------------
+
+  /**
+   * Hosts a work until the signal is aborted or the reader leaves: first where it is, then calls and cancellations. WORK_IN_USE
+   * while another program hosts it, or another connected node is its home; IN_USE where too many are hosted.
+   */
+  async *host(request: HostRequest, signal: AbortSignal): AsyncGenerator<HostLine> {
+    this.#refuseHost(request)
+    this.#claiming++
+    let opened: WorkFolder
+    try {
+      opened = await this.#parts.openWork({
+        name: request.work,
+        ...(request.takeOver === undefined ? {} : { takeOver: request.takeOver })
+      })
+    } finally {
+      this.#claiming--
+    }
+    signal.throwIfAborted()
+    this.#refuseHost(request)
+    const work = this.#work(request.work)
+    const host = work.attach(request)
+    this.#parts.log.info('a work is hosted', { work: request.work, module: request.module, hosted: request.hosted })
+    try {
+      yield { event: 'hosting', ...opened }
+      yield* host.lines(signal)
+    } finally {
+      work.detach(host)
+      this.#parts.log.info('a work is no longer hosted', { work: request.work })
+    }
+  }
+
+  /** Takes what a host says of the call that it runs. The outcome of one that is over is taken as said again. */
+  async report(request: ReportRequest): Promise<void> {
+    this.#refuseStopped()
+    const { clock, table } = this.#parts
+    const { id, outcome } = request
+    const call = this.#calls.get(id)
+    const ending = call?.ending
+    if (outcome !== undefined) checkOutcome(call?.work ?? id, outcome)
+    if (outcome !== undefined && (ending !== undefined || (call === undefined && table.get(id) !== undefined))) {
+      await withDeadline(clock, CALL_ANSWER_MS, `the end of ${id}`, undefined, signal =>
+        orAborted(ending ?? Promise.resolve(), signal)
+      )
+      return
+    }
+    if (call === undefined || ending !== undefined)
+      throw new PathmeshError('NOT_FOUND', `no call ${id} runs here: it is over, or never was; end what runs for it`)
+    await this.#work(call.work).report(call, request)
+  }
+
+  // --- in common ---------------------------------------------------------------------------------------------------
+
+  #work(name: string): HostedWork {
+    const known = this.#works.get(name)
+    if (known !== undefined) return known
+    const { nodeName, table, clock, log } = this.#parts
+    const work = new HostedWork(name, {
+      nodeName,
+      table,
+      clock,
+      log,
+      stopped: this.#stop.signal,
+      onEnd: call => this.#forgetLater(call),
+      onEmpty: () => {
+        if (this.#works.get(name) === work) this.#works.delete(name)
+      }
+    })
+    this.#works.set(name, work)
+    return work
+  }
+
+  #refuseHost(request: HostRequest): void {
+    this.#refuseStopped()
+    const hosted = this.#works.get(request.work)
+    hosted?.refuseOther(request)
+    if (hosted?.host !== undefined) return
+    const others = this.list().length + this.#claiming
+    if (others >= WORKS_HOSTED_MAX)
+      throw new PathmeshError(
+        'IN_USE',
+        `${WORKS_HOSTED_MAX} works are hosted on this node already: end one of them first`
+      )
+  }
+
+  /** The end of a call is read from memory for a while, with its log; then from the disk. */
+  #forgetLater({ id }: Call): void {
+    const forget = (): void => {
+      this.#told.get(id)?.()
+      this.#told.delete(id)
+      this.#calls.delete(id)
+    }
+    this.#told.set(id, this.#parts.clock.after(CALL_TOLD_MS, forget))
+    const [oldest] = this.#told.keys()
+    if (this.#told.size <= CALLS_TOLD_MAX || oldest === undefined) return
+    this.#told.get(oldest)?.()
+    this.#told.delete(oldest)
+    this.#calls.delete(oldest)
+  }
+
+  #noCall(id: string): PathmeshError {
+    return new PathmeshError(
+      'NOT_FOUND',
+      `no call ${id} is known on ${this.#parts.nodeName}: it was not begun, or long ago`
+    )
+  }
+
+  #refuseStopped(): void {
+    if (this.#stop.signal.aborted)
+      throw new PathmeshError(
+        'DAEMON_UNREACHABLE',
+        `the daemon of ${this.#parts.nodeName} stops: ask again when it is back`
+      )
+  }
+}

@@ -1,0 +1,36 @@
+// What nodes say to each other about works: JSON of the schemas of the local API, as it is sent and as it is read. Refuses what is of
+// another form.
+
+import { z } from '@hono/zod-openapi'
+import { PathmeshError } from '../../proto/errors.ts'
+import { API_BODY_BYTES_MAX, FRAME_HEADER_BYTES_MAX } from '../../proto/limits.ts'
+import { CallEventsQuery, CallRequest, CancelRequest } from '../../proto/works-api.ts'
+import { type Bytes, bytesOf } from '../frames.ts'
+
+/** A request travels in the header of a frame, beside the name of its method. */
+export const INLINE_BYTES = FRAME_HEADER_BYTES_MAX - 1024
+
+export const EventsAsked = CallEventsQuery.pick({ id: true, after: true })
+export const CancelAsked = CancelRequest.pick({ id: true })
+/** A call whose request is too large for a header: whoever is asked to begin it asks back for it. */
+export const LargeStart = z.strictObject({
+  id: CallRequest.shape.id,
+  bytes: z.int().positive().max(API_BODY_BYTES_MAX)
+})
+export const StartAsked = z.union([LargeStart, CallRequest])
+export const RequestAsked = z.object({ id: CallRequest.shape.id })
+
+export const encode = (value: unknown): Bytes => bytesOf(Buffer.from(JSON.stringify(value)))
+
+/** What a peer sent, in the form that the schema says. CORRUPT. */
+export function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array, peer: string): T {
+  let value: unknown
+  try {
+    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+    const result = schema.safeParse(value)
+    if (result.success) return result.data
+    throw result.error
+  } catch (cause) {
+    throw new PathmeshError('CORRUPT', `${peer} sent a message about works that cannot be read`, { cause })
+  }
+}
