@@ -10,8 +10,8 @@ export class PrintedLines {
   readonly #decoder = new StringDecoder('utf8')
   readonly #onLine: (text: string) => void
   #rest = ''
-  /** Whether the last piece ended in a carriage return: a newline at once after it is of the same end. */
-  #returned = false
+  /** A carriage return that came last: a newline behind it is of the same end. */
+  #held = ''
 
   constructor(onLine: (text: string) => void) {
     this.#onLine = onLine
@@ -25,13 +25,15 @@ export class PrintedLines {
   flush(): void {
     const rest = this.#rest
     this.#rest = ''
+    this.#held = ''
     if (rest !== '') this.#emit(rest)
   }
 
   #split(decoded: string): void {
     if (decoded === '') return
-    const text = this.#returned && decoded.startsWith('\n') ? decoded.slice(1) : decoded
-    this.#returned = decoded.endsWith('\r')
+    const whole = this.#held + decoded
+    this.#held = whole.endsWith('\r') ? '\r' : ''
+    const text = whole.slice(0, whole.length - this.#held.length)
     let start = 0
     for (const { index, 0: end } of text.matchAll(LINE_END)) {
       const line = this.#rest + text.slice(start, index)

@@ -32,13 +32,13 @@ export async function moduleHash(url: string): Promise<string> {
 }
 
 /**
- * Loads the module and finds its Work: the export of that name; without one, the default export, or the only Work among the others.
+ * Loads the module and finds its Work: the export, or the class, of that name; without one, the default export, or the only Work among the others.
  * INVALID_ARGUMENT, naming the exports that are Works, where there is no such; or where the module fails as it is loaded.
  */
 export async function loadClass(url: string, name: string | undefined): Promise<WorkClass> {
   const exported = await load(url)
   const works = Object.entries(exported).filter((entry): entry is [string, WorkClass] => isWorkClass(entry[1]))
-  const found = name === undefined ? byDefault(works) : works.find(([key]) => key === name)?.[1]
+  const found = name === undefined ? byDefault(works) : called(name, works)
   if (found !== undefined) return found
   const path = pathOf(url)
   const there = works.map(([key]) => key).join(', ')
@@ -70,6 +70,11 @@ function byDefault(works: readonly [string, WorkClass][]): WorkClass | undefined
   const chosen = works.find(([key]) => key === 'default')?.[1]
   const classes = [...new Set(works.map(([, work]) => work))]
   return chosen ?? (classes.length === 1 ? classes[0] : undefined)
+}
+
+/** A class may be exported under another name than its own, which is all that an object of it knows. */
+function called(name: string, works: readonly [string, WorkClass][]): WorkClass | undefined {
+  return (works.find(([key]) => key === name) ?? works.find(([, work]) => work.name === name))?.[1]
 }
 
 function none(path: string, exported: readonly unknown[]): PathmeshError {

@@ -79,7 +79,7 @@ export class CallRun {
       return { outcome: this.#isCut ? failure(this.#aborted()) : { ok: true, result }, state }
     } catch (error) {
       await this.#payloads.stop()
-      return { outcome: failure(this.#ended(toPathmeshError(error, inside.title))), state: this.#told.changes() }
+      return { outcome: failure(this.#ended(toPathmeshError(error, inside.title))), state: this.#told.all() }
     }
   }
 

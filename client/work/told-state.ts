@@ -9,13 +9,15 @@ import { attributeJson, stateOf, type Work } from './work.ts'
 
 export class ToldState {
   readonly #work: Work
-  /** JSON text by attribute. */
-  readonly #told = new Map<string, string>()
+  /** JSON text by attribute: as the caller has it from the start, and as it was told last. */
+  readonly #known = new Map<string, string>()
+  readonly #told: Map<string, string>
 
   /** `known` is what the caller said of the state itself. */
   constructor(work: Work, known: State) {
     this.#work = work
-    for (const [key, json] of Object.entries(known)) this.#told.set(key, JSON.stringify(json))
+    for (const [key, json] of Object.entries(known)) this.#known.set(key, JSON.stringify(json))
+    this.#told = new Map(this.#known)
   }
 
   /**
@@ -23,30 +25,40 @@ export class ToldState {
    * no JSON form at the moment, and those that `isLater` says; none while they are too large together.
    */
   changes(isLater: (key: string) => boolean = () => false): State {
+    return this.#differing(this.#now(isLater), this.#told)
+  }
+
+  /**
+   * For the last time: all that is not as the caller had it before, told or not, since a daemon that was restarted meanwhile has
+   * forgotten what it was told.
+   */
+  all(): State {
+    return this.#differing(this.#now(() => false), this.#known)
+  }
+
+  /** As `all`. INVALID_ARGUMENT or TOO_LARGE where the whole is no state. */
+  last(): State {
+    stateOf(this.#work)
+    return this.all()
+  }
+
+  #now(isLater: (key: string) => boolean): State {
     const now: Record<string, Json> = {}
     for (const key of this.#keys()) {
       const json = isLater(key) ? undefined : this.#json(key)
       if (json !== undefined) now[key] = json
     }
-    if (jsonBytes(now) > WORK_STATE_BYTES_MAX) return {}
-    return Object.fromEntries(Object.entries(now).filter(([key, json]) => this.#isNew(key, json)))
+    return jsonBytes(now) > WORK_STATE_BYTES_MAX ? {} : now
   }
 
-  /** As `changes`, for the last time: INVALID_ARGUMENT or TOO_LARGE where the whole is no state. */
-  last(): State {
-    stateOf(this.#work)
-    return this.changes()
+  #differing(now: State, before: ReadonlyMap<string, string>): State {
+    const changed = Object.entries(now).filter(([key, json]) => before.get(key) !== JSON.stringify(json))
+    for (const [key, json] of changed) this.#told.set(key, JSON.stringify(json))
+    return Object.fromEntries(changed)
   }
 
   #keys(): Set<string> {
     return new Set([...this.#told.keys(), ...stateKeys(this.#work)])
-  }
-
-  #isNew(key: string, json: Json): boolean {
-    const text = JSON.stringify(json)
-    if (this.#told.get(key) === text) return false
-    this.#told.set(key, text)
-    return true
   }
 
   #json(key: string): Json | undefined {

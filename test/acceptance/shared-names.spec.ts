@@ -87,22 +87,25 @@ describe('a shared name', function () {
   })
 
   // test_lit_drive: allow_duplicates=False
-  it('of a work that another node has claimed is refused, and taken over only when that is said', async () => {
+  it('of a work that another node has claimed is refused, and stays as it is', async () => {
     await must(here).work('claimed').path('x').writeFile('of a')
     await must(there).path('claimed/x').waitFor({ timeoutMs: 20_000 })
     await assert.rejects(must(there).work('claimed').path('x').writeFile('of b'), failsWith('WORK_IN_USE'))
     assert.equal(await must(there).path('claimed/x').readFile('utf8'), 'of a')
   })
 
-  // test_lit_drive: a file inside a directory that was put, and a directory around a file that was put
-  it('does not lie in another one, nor around one', async () => {
+  // test_lit_drive: a file inside a directory that was put, and the other way round
+  it('does not lie in another one of its node; a directory takes those in that lie where it goes', async () => {
     await scene.file('nested/inner/file', 'x')
     const share = async (local: string, as: string) => await must(here).share(scene.at(local), { as })
     await share('nested/inner', 'nested/dir')
     await assert.rejects(share('nested/inner/file', 'nested/dir/file'), failsWith('NAME_CONFLICT', /nested\/dir/))
     await share('nested/inner/file', 'nested/deep/er/file')
-    await assert.rejects(share('nested', 'nested/deep'), failsWith('NAME_CONFLICT', /nested\/deep/))
-    assert.equal(await must(here).path('nested/dir/file').readFile('utf8'), 'x')
+    await assert.rejects(share('nested/inner/file', 'nested/deep'), failsWith('NAME_CONFLICT', /is a file/))
+    await share('nested', 'nested/deep')
+    const { peerId } = must(here)
+    assert.deepEqual(await namesOf(here, 'nested/'), [`nested/deep ${peerId}`, `nested/dir ${peerId}`])
+    assert.equal(await must(here).path('nested/deep/inner/file').readFile('utf8'), 'x')
   })
 
   // test_lit_drive: timeouts, also with a component; missing files
@@ -173,18 +176,15 @@ describe('a shared name', function () {
   })
 
   // test_drive_root_folder_breaks, test_copy_files
-  it('is got into a folder that exists, under its own name or another one, and into no other', async () => {
+  it('is got to where one says, into a folder that exists, over nothing', async () => {
     await must(here).share(await scene.file('one.txt', 'one'), { as: 'places/one.txt' })
     const path = must(there).path('places/one.txt')
     await path.waitFor({ timeoutMs: 20_000 })
-    const folder = await scene.directory('places')
-    for (const [to, at] of [
-      [`${folder}/`, join(folder, 'one.txt')],
-      [join(folder, 'two.txt'), join(folder, 'two.txt')]
-    ] as const) {
-      assert.equal((await path.get({ to })).path, at)
-      assert.equal(await readFile(at, 'utf8'), 'one')
-    }
+    const to = join(await scene.directory('places'), 'two.txt')
+    assert.equal((await path.get({ to })).path, to)
+    assert.equal(await readFile(to, 'utf8'), 'one')
+    for (const taken of [to, scene.at('places')])
+      await assert.rejects(path.get({ to: taken }), failsWith('ALREADY_EXISTS', /places/))
     await assert.rejects(path.get({ to: scene.at('missing', 'x') }), failsWith('NOT_FOUND', /missing/))
     await assert.rejects(must(here).share(scene.at('no-such-file'), { as: 'places/no' }), failsWith('NOT_FOUND'))
   })

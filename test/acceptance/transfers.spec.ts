@@ -13,7 +13,7 @@ import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
 
 const MiB = 1024 * 1024
-const SIZE = 16 * MiB
+const SIZE = 12 * MiB
 const STALL = { stallMs: 1000 }
 
 describe('a transfer', function () {

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'mocha'
 import { App, type AppOptions, Flow, type Mesh, Path, Payload, type Work } from '../../client/index.ts'
 import { Values } from '../e2e/fixtures/works.ts'
 import { must, Scene } from '../helpers/daemons.ts'
-import { failsWith } from '../helpers/trees.ts'
+import { collect, failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
 import { ComesAndGoes, Describes, Destination, Fails, RunsCode, Sender, Source } from './fixtures/works.ts'
 
@@ -145,7 +145,7 @@ describe('a Work', function () {
     })
   })
 
-  // test_tracer_component_with_code, test_tracer_component_with_code_in_dir
+  // test_tracer_component_with_code, test_tracer_component_with_code_in_dir; test_persist_artifacts: foreign ones are skipped
   it('has the newest content of a directory that it holds when it runs again, and nothing of the old', async () => {
     const folder = await scene.directory('code')
     const publish = async (name: string, said: string): Promise<void> => {
@@ -162,6 +162,8 @@ describe('a Work', function () {
       await publish('new.txt', 'two')
       assert.deepEqual(await work.run(), { names: ['main.txt', 'new.txt'], said: 'two' })
     })
+    // What another published is not published once more by who holds it.
+    assert.deepEqual(await collect(must(here).names({ prefix: 'runs-code/' })), [])
   })
 
   // test_persist_artifacts
