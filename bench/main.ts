@@ -2,6 +2,7 @@
 
 import { parseArgs } from 'node:util'
 import { announce } from './announce.ts'
+import { calls } from './calls.ts'
 import { fetch } from './fetch.ts'
 import { type Bench, print, round, type Report } from './figures.ts'
 import { memory } from './memory.ts'
@@ -11,7 +12,7 @@ import { publish } from './publish.ts'
 import { tree } from './tree.ts'
 import { up } from './up.ts'
 
-const BENCHES: Readonly<Record<string, Bench>> = { publish, fetch, tree, memory, up, announce, names, payload }
+const BENCHES: Readonly<Record<string, Bench>> = { publish, fetch, tree, memory, up, announce, names, payload, calls }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -17,7 +17,7 @@ export type { Invite, Peer, Status, Transfer } from '../proto/node-api.ts'
 export { PathmeshError, hasCode, type ErrorCode } from '../proto/errors.ts'
 export type { PathJson } from '../proto/path-json.ts'
 export type { PayloadJson } from '../proto/payload-json.ts'
-export type { WorkLine } from '../proto/works-api.ts'
+export type { LogLine, Phase, WorkLine } from '../proto/works-api.ts'
 export type { CallOptions, RangeOptions, WaitOptions } from './calls.ts'
 export type { Codec, Pieces, Source } from './codecs/codec.ts'
 export { decode, encode } from './codecs/encode.ts'
@@ -32,6 +32,7 @@ export {
   type Alias,
   type AliasOptions,
   type ConnectOptions,
+  type MeshHostOptions,
   type MeshWatchOptions,
   type NamesOptions,
   type PathLike,
@@ -47,5 +48,8 @@ export type { Publication, PublishOptions, ShareOptions } from './share.ts'
 export type { FolderEvent, FolderTrouble, FolderWatchOptions, ShareWatchOptions } from './share-watch.ts'
 export type { Version } from './version.ts'
 export { App, type AppOptions } from './work/app.ts'
+export type { CallWorkOptions } from './work/call.ts'
+export type { MeshCallOptions } from './work/call-values.ts'
 export { Flow } from './work/flow.ts'
+export type { HostedWork, HostEvent } from './work/host.ts'
 export { Work, type RunOptions, type WorkOptions } from './work/work.ts'

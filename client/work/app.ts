@@ -86,7 +86,9 @@ export class App<F extends Flow = Flow> {
     }
     const settle = (): void => this.#settle(flowMesh, calls)
     settle()
-    const done = (async () => await Reflect.apply(this.root.run, this.root, []))()
+    const run: unknown = Reflect.get(this.root, 'run')
+    if (typeof run !== 'function') throw new TypeError(`${this.root.constructor.name} has no run()`)
+    const done = (async (): Promise<unknown> => await Reflect.apply(run, this.root, []))()
     const result = await orAborted(done, this.#stopping.signal)
     return resultOf<F>(result)
   }
@@ -145,11 +147,10 @@ export class App<F extends Flow = Flow> {
     const inside = workInside(work)
     const { title, options: how } = inside
     const signal =
-      options.signal === undefined
-        ? this.#stopping.signal
-        : AbortSignal.any([this.#stopping.signal, options.signal])
+      options.signal === undefined ? this.#stopping.signal : AbortSignal.any([this.#stopping.signal, options.signal])
     signal.throwIfAborted()
-    const node = how.on === undefined ? inside.theMesh().peerId : (inside.node ?? (await peerIdOf(calls, how.on, { signal })))
+    const node =
+      how.on === undefined ? inside.theMesh().peerId : (inside.node ?? (await peerIdOf(calls, how.on, { signal })))
     inside.node = node
     const module = await moduleUrl(work)
     const hash = await moduleHash(module)
@@ -237,8 +238,7 @@ function typeOf(work: Work): WorkType {
   return isWorkType(type) ? type : {}
 }
 
-const isWorkType = (type: unknown): type is typeof Work =>
-  typeof type === 'function' && type.prototype instanceof Work
+const isWorkType = (type: unknown): type is typeof Work => typeof type === 'function' && type.prototype instanceof Work
 
 async function moduleUrl(work: Work): Promise<string> {
   const { name } = work.constructor

@@ -15,6 +15,7 @@ export interface Inside {
 
 const insides = new WeakMap<object, Inside>()
 
+// oxlint-disable-next-line typescript/no-extraneous-class -- what extends it is seen as it is made, which a function cannot do
 export abstract class Component {
   constructor(inside: Inside) {
     insides.set(this, inside)

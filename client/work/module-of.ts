@@ -18,7 +18,8 @@ export async function moduleOf(type: object): Promise<string | undefined> {
     const { result } = await session.post('Runtime.evaluate', { expression })
     if (result.objectId === undefined) return undefined
     const found = await session.post('Runtime.getProperties', { objectId: result.objectId, ownProperties: true })
-    const location: unknown = found.internalProperties?.find(({ name }) => name === '[[FunctionLocation]]')?.value?.value
+    const location: unknown = found.internalProperties?.find(({ name }) => name === '[[FunctionLocation]]')?.value
+      ?.value
     if (typeof location !== 'object' || location === null || !('scriptId' in location)) return undefined
     const url = typeof location.scriptId === 'string' ? urls.get(location.scriptId) : undefined
     return url?.startsWith('file:') === true ? url : undefined

@@ -33,7 +33,10 @@ export class ToldState {
    * forgotten what it was told.
    */
   all(): State {
-    return this.#differing(this.#now(() => false), this.#known)
+    return this.#differing(
+      this.#now(() => false),
+      this.#known
+    )
   }
 
   /** As `all`. INVALID_ARGUMENT or TOO_LARGE where the whole is no state. */

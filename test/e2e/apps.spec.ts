@@ -85,7 +85,10 @@ describe('an App', function () {
       await writes.run('one')
       reads.kept = writes.file
       const first = await reads.run({ file: writes.file })
-      const slow = reads.run({ file: writes.file, until: { path: mesh.path(`fixes@${daemon.peerId}/file.txt`), seq: 2 } })
+      const slow = reads.run({
+        file: writes.file,
+        until: { path: mesh.path(`fixes@${daemon.peerId}/file.txt`), seq: 2 }
+      })
       await writes.run('two')
       return { first, slow: await slow, last: await reads.run() }
     })
@@ -209,7 +212,10 @@ describe('an App', function () {
       await assert.rejects(values.run(...bad), failsWith('INVALID_ARGUMENT', /argument 1 of refuses\.run\(\).*Payload/))
       assert.throws(() => Reflect.set(values, 'model', new Map()), failsWith('INVALID_ARGUMENT', /Payload/))
     })
-    await assert.rejects(run({ a: new Counts({ as: 'a/b' }) }, async () => undefined), failsWith('INVALID_ARGUMENT'))
+    await assert.rejects(
+      run({ a: new Counts({ as: 'a/b' }) }, async () => undefined),
+      failsWith('INVALID_ARGUMENT')
+    )
   })
 
   it('rejects with what its Flow throws, after all has ended', async () => {

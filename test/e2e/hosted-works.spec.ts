@@ -56,7 +56,11 @@ describe('a hosted Work', function () {
     return started
   }
 
-  async function run<W extends Work, T>(work: W, flow: (work: W) => Promise<T>, onLog: (text: string) => void = () => undefined): Promise<T> {
+  async function run<W extends Work, T>(
+    work: W,
+    flow: (work: W) => Promise<T>,
+    onLog: (text: string) => void = () => undefined
+  ): Promise<T> {
     let result: { readonly value: T } | undefined
     const root = new One(work, async one => void (result = { value: await flow(one) }))
     await new App(root, { mesh, handleSignals: false, onLog: (_, { text }) => onLog(text) }).run()
@@ -75,7 +79,10 @@ describe('a hosted Work', function () {
     await mesh.work('mine').path('input.txt').writeFile('of the flow')
     const reads = new Reads({ on: must(daemons[1]).peerId, as: 'reads' })
     reads.late = mesh.path('mine/input.txt')
-    const found = await run(reads, async work => await work.run({ file: mesh.path('mine/input.txt'), late: mesh.path('mine/input.txt') }))
+    const found = await run(
+      reads,
+      async work => await work.run({ file: mesh.path('mine/input.txt'), late: mesh.path('mine/input.txt') })
+    )
     assert.equal(found['0.file']?.text, 'of the flow')
     host2.child.kill('SIGINT')
     assert.equal((await host2.ended).status, 130)
@@ -84,7 +91,10 @@ describe('a hosted Work', function () {
   it('is listed, with what it does; and can be called by a command', async () => {
     await host('counts', 'Counts')
     const lines = (await must(daemons[0]).cli(['works'])).lines
-    assert.ok(lines.some(line => JSON.stringify(line).includes('"work":"counts"')), JSON.stringify(lines))
+    assert.ok(
+      lines.some(line => JSON.stringify(line).includes('"work":"counts"')),
+      JSON.stringify(lines)
+    )
     const outcome = await must(daemons[0]).cli(['run', 'counts', '--on', 'gpu', '--arg', 'ms=0'])
     assert.equal(outcome.status, 0, outcome.stderr)
     assert.match(outcome.stdout, /"event":"done".*"result":1/)
@@ -102,7 +112,10 @@ describe('a hosted Work', function () {
   it('is called with the same module only, by those who may, where it is hosted', async () => {
     const copy = join(await scene.directory('copied'), 'works.js')
     await copyFile(MODULE, copy)
-    const text = (await readFile(copy, 'utf8')).replace('../../../client/index.js', new URL('../../client/index.js', import.meta.url).href)
+    const text = (await readFile(copy, 'utf8')).replace(
+      '../../../client/index.js',
+      new URL('../../client/index.js', import.meta.url).href
+    )
     await writeFile(copy, text)
     await host('differs', 'Counts', copy)
     const on = 'gpu'
@@ -133,7 +146,10 @@ describe('a hosted Work', function () {
     await run(fails, async work => {
       const error = await work.run('throw', 'far away').catch((e: unknown) => e)
       failsWith('WORK_FAILED', /no luck far away/)(error)
-      assert.match(error instanceof Error && error.cause instanceof Error ? (error.cause.stack ?? '') : '', /works\.[jt]s:\d+/)
+      assert.match(
+        error instanceof Error && error.cause instanceof Error ? (error.cause.stack ?? '') : '',
+        /works\.[jt]s:\d+/
+      )
       assert.equal(work.progress, 'about to throw')
       await assert.rejects(work.run('kill'), failsWith('WORK_LOST', /SIGKILL/))
     })

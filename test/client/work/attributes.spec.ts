@@ -88,12 +88,14 @@ describe('the attributes of a Work', () => {
 
   for (const [what, value] of Object.entries({
     'a function': () => 1,
-    'an instance of a class': new (class Model {})(),
+    'an instance of a class': new (class Model {
+      layers = 3
+    })(),
     'a Map': new Map(),
     'a Date': new Date(0),
-    'bytes': new Uint8Array(3),
+    bytes: new Uint8Array(3),
     'a bigint': 1n,
-    'NaN': Number.NaN,
+    NaN: Number.NaN,
     'a Work': new Train(),
     'something of it in a list': [{ deep: { model: new Set() } }]
   }))
