@@ -26,7 +26,12 @@ export const ERRORS = {
   TIMEOUT: kind(504, 6, true, 'a deadline passed; the error names the phase, the peers tried and the bytes verified'),
   SOURCE_CHANGED: kind(409, 1, true, 'a shared file changed since, or while, it was hashed: share it again'),
   ALREADY_EXISTS: kind(409, 1, false, 'the destination exists: choose another, or pass overwrite'),
-  NAME_CONFLICT: kind(409, 1, false, 'the name lies inside a published directory, or contains a published name'),
+  NAME_CONFLICT: kind(
+    409,
+    1,
+    false,
+    'the name lies inside a published directory, or is that of a file and contains a published name'
+  ),
   NOT_ORIGIN: kind(403, 7, false, 'only the node that published a name can change it'),
   AMBIGUOUS_WORK: kind(409, 2, false, 'several nodes publish under this name: say which with WORK@NODE'),
   WORK_IN_USE: kind(409, 1, false, 'the work lives on another node, which is connected: pass takeOver to move it here'),

@@ -47,7 +47,7 @@ describe('a shared name', function () {
     const own = must(here).work('removed').path('data/file.txt')
     await own.writeFile('example')
     await rm(await own.local)
-    const { path } = await must(there).path('removed/data/file.txt').get()
+    const { path } = await must(there).path('removed/data/file.txt').get({ waitMs: 20_000 })
     assert.equal(await readFile(path, 'utf8'), 'example')
   })
 
@@ -125,7 +125,7 @@ describe('a shared name', function () {
     for (const name of ['stays', 'old/deep/goes', 'turns']) await writeFile(join(from, name), '1')
     await must(here).share(from, { as: 'again/dir' })
     const [to, path] = [scene.at('got'), must(there).path('again/dir')]
-    await path.get({ to })
+    await path.get({ to, waitMs: 20_000 })
     await rm(join(from, 'old'), { recursive: true })
     await rm(join(from, 'turns'))
     await mkdir(join(from, 'turns'))

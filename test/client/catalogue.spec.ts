@@ -91,7 +91,17 @@ describe('the catalogue, for programs', () => {
   })
 
   it('works() and providers() yield what the daemon knows', async () => {
-    const work = { work: 'train', origin: PEER, node: 'gpu-1', connected: true, home: true, epoch: 2, names: 3 }
+    const hosting = { module: '/app/train.js', hosted: true, phase: 'idle', call: null, since: null, queued: 0 }
+    const work = {
+      work: 'train',
+      origin: PEER,
+      node: 'gpu-1',
+      connected: true,
+      home: true,
+      epoch: 2,
+      names: 3,
+      hosting
+    }
     const provider = { peerId: PEER, name: null, complete: false, bytes: 5 }
     await start({ works: lines(work), providers: lines(provider) })
     assert.deepEqual(await all(mesh.works()), [work])

@@ -43,6 +43,7 @@ describe('a hosted Work', function () {
   })
   after(async () => {
     for (const { child } of hosts) child.kill('SIGKILL')
+    await Promise.all(hosts.map(({ ended }) => ended))
     await scene.close()
   })
 
