@@ -17,6 +17,7 @@ import { hostWork, type HostedWork } from './host.ts'
 import { moduleHash } from './module-file.ts'
 import { moduleOf } from './module-of.ts'
 import { fixReferences } from './references.ts'
+import { isProcessOfWork } from './role.ts'
 import { fromJson, toJson, type State } from './state.ts'
 import { adopt, stateOf, Work, workInside, type RunOptions } from './work.ts'
 
@@ -55,7 +56,7 @@ export class App<F extends Flow = Flow> {
    * after every process is gone. In the process of a Work, which loads the same module, it does nothing.
    */
   async run(): Promise<Awaited<ReturnType<F['run']>> | undefined> {
-    if (process.env.PATHMESH_WORK !== undefined) return undefined
+    if (isProcessOfWork()) return undefined
     const { mesh: given, signal } = this.#options
     const stop = (): void => this.#stopping.abort(signal?.reason)
     signal?.throwIfAborted()

@@ -14,6 +14,7 @@ import { Transport } from '../transport.ts'
 import { isTold, type Patience, type Said, type Told } from './messages.ts'
 import { loadClass, type WorkClass } from './module-file.ts'
 import { CallRun, workFailed, type CalledWork } from './run-call.ts'
+import { becomeWork } from './role.ts'
 import type { Watched } from './watchdog.ts'
 import { workInside, type Work } from './work.ts'
 
@@ -177,6 +178,7 @@ function watchParent({ lastWordsMs }: Patience): void {
   watchdog.unref()
 }
 
+becomeWork()
 const runner = new Runner()
 process.on('message', message => {
   if (isTold(message)) void runner.told(message.pathmesh)
