@@ -14,6 +14,7 @@ import { Transport } from '../transport.ts'
 import { isTold, type Patience, type Said, type Told } from './messages.ts'
 import { loadClass, type WorkClass } from './module-file.ts'
 import { CallRun, workFailed, type CalledWork } from './run-call.ts'
+import { endGroup } from './process-group.ts'
 import { becomeWork } from './role.ts'
 import type { Watched } from './watchdog.ts'
 import { workInside, type Work } from './work.ts'
@@ -59,7 +60,7 @@ class Runner {
     if (this.#isEnding) return
     this.#isEnding = true
     const { cancelMs, lastWordsMs } = this.#loaded?.patience ?? { cancelMs: 0, lastWordsMs: 0 }
-    if (lastWordsMs > 0) setTimeout(() => process.exit(1), lastWordsMs)
+    if (lastWordsMs > 0) setTimeout(() => leave(1), lastWordsMs)
     const running = this.#running
     if (running !== undefined) {
       // One that was cancelled has had its time.
@@ -78,7 +79,7 @@ class Runner {
     process.stderr.write(`${inspect(error)}\n`)
     if (this.#isEnding) return
     this.#isEnding = true
-    setTimeout(() => process.exit(1), this.#loaded?.patience.cancelMs ?? 0)
+    setTimeout(() => leave(1), this.#loaded?.patience.cancelMs ?? 0)
     this.#running?.run.fail(error)
     await this.#running?.done
     await this.#exit(1)
@@ -144,8 +145,14 @@ class Runner {
 
   async #exit(status: number): Promise<void> {
     await this.#sent
-    process.exit(status)
+    leave(status)
   }
+}
+
+/** Ends the process. Its host ends what it has started; where that is gone, it does so itself. */
+function leave(status: number): never {
+  if (!process.connected) endGroup(process.pid)
+  process.exit(status)
 }
 
 function makeWork(type: WorkClass, work: string): Work {

@@ -1,7 +1,8 @@
 // A thread that looks whether the program that started this process is still there, also while the Work keeps the main thread busy. It
-// kills the process when that has had its time for last words; it does nothing else.
+// kills the process, with what it has started, when that has had its time for last words; it does nothing else.
 
 import { isMainThread, workerData } from 'node:worker_threads'
+import { endGroup } from './process-group.ts'
 
 const LOOK_MS = 1_000
 
@@ -18,7 +19,7 @@ function watch({ parent, lastWordsMs }: Watched): void {
     () => {
       if (process.ppid === parent) return
       clearInterval(looking)
-      setTimeout(() => process.kill(process.pid, 'SIGKILL'), lastWordsMs)
+      setTimeout(() => endGroup(process.pid), lastWordsMs)
     },
     Math.min(LOOK_MS, lastWordsMs)
   )

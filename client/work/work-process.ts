@@ -10,6 +10,7 @@ import type { LogLine } from '../../proto/works-api.ts'
 import { inheritedArguments } from './host-exec.ts'
 import { PrintedLines } from './host-lines.ts'
 import { hasPassed } from './host-pause.ts'
+import { endGroup } from './process-group.ts'
 import { isSaid, type News, type Over, type Patience, type Said, type Told } from './messages.ts'
 import { failure } from './run-call.ts'
 import type { Json, State } from './state.ts'
@@ -58,7 +59,9 @@ export class WorkProcess {
     this.#child = fork(new URL(file, import.meta.url), [], {
       execArgv: inheritedArguments(process.execArgv),
       env: { ...process.env, PATHMESH_WORK: options.work },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc']
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // A group of its own, so that what it starts can be ended with it, and Ctrl-C in a terminal is its host's to hear.
+      detached: true
     })
     this.#printed = (['stdout', 'stderr'] as const).map(stream => this.#listen(stream))
     this.#child.on('message', message => {
@@ -210,6 +213,7 @@ export class WorkProcess {
     // Comes behind the last message.
     child.once('disconnect', onDisconnect)
     const how = await exited
+    if (child.pid !== undefined) endGroup(child.pid)
     const enough = new AbortController()
     await Promise.race([Promise.all([closed, silent]), hasPassed(LAST_LINES_MS, enough.signal)])
     enough.abort()

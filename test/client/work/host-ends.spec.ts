@@ -73,6 +73,16 @@ describe('hosting', () => {
     assert.ok((await daemon.outcome(daemon.call({ do: 'count' }))).ok)
   })
 
+  it('ends with the process of a Work what that has started', async () => {
+    hosted = await daemon.host({}, { cancelMs: 50, lastWordsMs: 200 })
+    const id = daemon.call({ do: 'startAnother' })
+    const [, pid = ''] = /(\d+)/.exec(await until('it has started one', () => daemon.printed(id)[0])) ?? []
+    assert.ok(isRunning(Number(pid)))
+    daemon.cancel(id)
+    assert.equal((await daemon.failure(id)).code, 'ABORTED')
+    await until('that is gone', () => !isRunning(Number(pid)))
+  })
+
   it('leaves no process behind when its program is killed, also a busy one', async () => {
     const program = fork(new URL('./fixtures/hosting-program.js', import.meta.url), [daemon.daemon.socket], {
       execArgv: []
