@@ -156,6 +156,7 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     openWork: request => sharing.openWork(request),
     commands: peer => commands.get(peer),
     questions: peer => questions.get(peer),
+    catalogue,
     nodes: {
       connected: () => swarm.connected(),
       called: node => catalogue.originsCalled(node),

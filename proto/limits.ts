@@ -108,6 +108,8 @@ export const RELAY_MS = 500
 export const RECONCILE_MS = 10_000
 /** How long one that publishes waits for connected peers to have heard of it. */
 export const ANNOUNCE_MS = 250
+/** How long a node that runs a call, or hears of its end, waits to know what the other side knew. */
+export const CATCH_UP_MS = 1_000
 /** A peer that told of nothing new, or failed, is not asked for the same again for so long. */
 export const PULL_REST_MS = 5_000
 /** A digest that still differs is waited for so long before all numbers are compared. */

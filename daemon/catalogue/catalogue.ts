@@ -5,7 +5,7 @@ import type { Handler } from '../rpc.ts'
 import { orAborted, withDeadline } from '../deadline.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { HistoryRequest } from '../../proto/generated/catalogue.ts'
-import { ASK_MS, NOT_SYNCED_MS, RECORDS_ANSWER_BYTES_MAX } from '../../proto/limits.ts'
+import { ASK_MS, CATCH_UP_MS, NOT_SYNCED_MS, RECORDS_ANSWER_BYTES_MAX } from '../../proto/limits.ts'
 import { Feed } from './feed.ts'
 import { decodeRecords } from './messages.ts'
 import { OwnRecords } from './own-records.ts'
@@ -24,6 +24,7 @@ import {
 import { Records } from './records.ts'
 import { catalogueHandlers } from './serve.ts'
 import type { CatalogueTables } from './tables.ts'
+import { Waiters } from './waiters.ts'
 
 export interface CatalogueComponents<Write> extends Omit<ReconcilerParts<Write>, 'records' | 'own' | 'self'> {
   readonly tables: CatalogueTables<Write>
@@ -32,6 +33,9 @@ export interface CatalogueComponents<Write> extends Omit<ReconcilerParts<Write>,
   /** Runs while nothing goes away of what is held; by default nothing does. */
   readonly holding?: (<T>(run: () => Promise<T>) => Promise<T>) | undefined
 }
+
+/** By PeerId, a number of its records. */
+export type Reach = Readonly<Record<string, number>>
 
 /** Peers asked for a version that nobody here remembers. */
 const HISTORIES_ASKED = 8
@@ -45,6 +49,7 @@ export class Catalogue<Write> {
   readonly #nodes = new Map<string, NodeRecord>()
   #called: string | undefined
   readonly #onNode = new Set<(node: NodeRecord) => void>()
+  readonly #waiters: Waiters
 
   constructor(parts: CatalogueComponents<Write>) {
     const { tables, signer } = parts
@@ -58,7 +63,11 @@ export class Catalogue<Write> {
       mayNumber: () => this.#reconciler.mayNumber()
     })
     this.#reconciler = new Reconciler({ ...parts, self: signer.peerId, records: this.#records, own: this.own })
-    this.#records.onChanges(changes => this.#heardOfNodes(changes.map(({ record }) => record)))
+    this.#waiters = new Waiters(parts.clock)
+    this.#records.onChanges(changes => {
+      this.#heardOfNodes(changes.map(({ record }) => record))
+      this.#waiters.wake()
+    })
   }
 
   async open(): Promise<void> {
@@ -75,6 +84,7 @@ export class Catalogue<Write> {
   }
 
   stop(): Promise<void> {
+    this.#waiters.end()
     return this.#reconciler.stop()
   }
 
@@ -96,6 +106,19 @@ export class Catalogue<Write> {
   /** Resolves when connected peers have heard of what this node has said, or after a moment. */
   announced(): Promise<void> {
     return this.#reconciler.announced()
+  }
+
+  /** How far this node knows itself and those that it is connected to: the number of each one's head. */
+  get reach(): Reach {
+    const { connected, signer } = this.#parts
+    return Object.fromEntries([signer.peerId, ...connected()].map(peer => [peer, this.#records.head(peer).number]))
+  }
+
+  /** Resolves once this node knows as much, or after a moment: of one that was restored, some numbers never come. */
+  reached(reach: Reach, signal?: AbortSignal): Promise<void> {
+    const isReached = () =>
+      Object.entries(reach).every(([origin, number]) => this.#records.head(origin).number >= number)
+    return this.#waiters.until(isReached, CATCH_UP_MS, signal)
   }
 
   // --- nodes -------------------------------------------------------------------------------------------------------

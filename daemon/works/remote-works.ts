@@ -11,7 +11,7 @@ import {
   CALL_EVENTS_MS,
   COPIES_MS
 } from '../../proto/limits.ts'
-import { CallEvents, Called, CallRequest, Hosting } from '../../proto/works-api.ts'
+import { type CallEvents, Called, type CallRequest, Hosting } from '../../proto/works-api.ts'
 import type { Clock } from '../clock.ts'
 import { orAborted, withDeadline } from '../deadline.ts'
 import type { Answer, Caller, Handler } from '../rpc.ts'
@@ -20,10 +20,12 @@ import {
   CancelAsked,
   decode,
   encode,
+  Events,
   EventsAsked,
   INLINE_BYTES,
   type LargeStart,
   RequestAsked,
+  Start,
   StartAsked
 } from './wire.ts'
 
@@ -39,7 +41,14 @@ export interface RemoteWorksParts {
   readonly commands: (peer: string) => Promise<Pick<Caller, 'call'>>
   readonly questions: (peer: string) => Promise<Pick<Caller, 'call'>>
   readonly local: LocalSide
+  readonly catalogue: CatalogueReach
   readonly clock: Clock
+}
+
+/** How far this node knows the others, and what it is to know before it goes on. */
+export interface CatalogueReach {
+  readonly reach: Readonly<Record<string, number>>
+  reached(reach: Readonly<Record<string, number>>, signal: AbortSignal): Promise<void>
 }
 
 interface Question<T> {
@@ -63,10 +72,11 @@ export class RemoteWorks {
 
   /** Begins a call there. Errors as LocalWorks.call there; TIMEOUT and NO_PROVIDERS where it may have begun all the same. */
   async call(peer: string, request: CallRequest, signal: AbortSignal): Promise<Called> {
-    const bytes = encode(request)
+    const start = { ...request, reach: this.#parts.catalogue.reach }
+    const bytes = encode(start)
     const question = { method: 'start', answer: Called, ms: CALL_ANSWER_MS, maxBytes: API_LINE_BYTES_MAX }
     const { commands } = this.#parts
-    if (bytes.length <= INLINE_BYTES) return this.#ask(commands, peer, { ...question, body: request }, signal)
+    if (bytes.length <= INLINE_BYTES) return this.#ask(commands, peer, { ...question, body: start }, signal)
     const key = offerKey(peer, request.id)
     this.#offered.set(key, { peer, bytes })
     try {
@@ -77,9 +87,12 @@ export class RemoteWorks {
   }
 
   async events(peer: string, id: string, after: number, signal: AbortSignal): Promise<CallEvents> {
-    const question = { method: 'events', answer: CallEvents, maxBytes: API_LINE_BYTES_MAX }
+    const question = { method: 'events', answer: Events, maxBytes: API_LINE_BYTES_MAX }
     const ms = CALL_EVENTS_MS + CALL_ANSWER_MS
-    return this.#ask(this.#parts.questions, peer, { ...question, body: { id, after: String(after) }, ms }, signal)
+    const body = { id, after: String(after) }
+    const { reach, ...events } = await this.#ask(this.#parts.questions, peer, { ...question, body, ms }, signal)
+    if (reach !== undefined) await this.#parts.catalogue.reached(reach, signal)
+    return events
   }
 
   async cancel(peer: string, id: string, signal: AbortSignal): Promise<void> {
@@ -126,15 +139,20 @@ export class RemoteWorks {
 
   /** The methods of the protocol. Each peer reaches the works that are hosted for all, and the calls that it began. */
   handlers(): Record<string, Handler> {
-    const { local } = this.#parts
+    const { local, catalogue } = this.#parts
     return {
       start: (body, { peer, signal }) =>
-        answering(async () => local.call(await this.#requestOf(body, peer, signal), peer)),
+        answering(async () => {
+          const { reach, ...request } = await this.#requestOf(body, peer, signal)
+          if (reach !== undefined) await catalogue.reached(reach, signal)
+          return local.call(request, peer)
+        }),
       request: (body, { peer }) => answering(async () => this.#offer(decode(RequestAsked, body, peer).id, peer)),
       events: (body, { peer, signal }) =>
         answering(async () => {
           const { id, after } = decode(EventsAsked, body, peer)
-          return local.events(id, Number(after ?? 0), peer, signal)
+          const events = await local.events(id, Number(after ?? 0), peer, signal)
+          return events.outcome === null ? events : { ...events, reach: catalogue.reach }
         }),
       cancel: (body, { peer }) =>
         answering(async () => {
@@ -154,10 +172,10 @@ export class RemoteWorks {
     }
   }
 
-  async #requestOf(body: Uint8Array, peer: string, signal: AbortSignal): Promise<CallRequest> {
+  async #requestOf(body: Uint8Array, peer: string, signal: AbortSignal): Promise<z.infer<typeof Start>> {
     const asked = decode(StartAsked, body, peer)
     if (!isLarge(asked)) return asked
-    const question = { method: 'request', answer: CallRequest, ms: CALL_ANSWER_MS, maxBytes: API_BODY_BYTES_MAX }
+    const question = { method: 'request', answer: Start, ms: CALL_ANSWER_MS, maxBytes: API_BODY_BYTES_MAX }
     const request = await this.#ask(this.#parts.commands, peer, { ...question, body: { id: asked.id } }, signal)
     if (request.id === asked.id) return request
     throw new PathmeshError('CORRUPT', `${peer} sent the request of another call than ${asked.id}`)

@@ -38,7 +38,7 @@ export interface WorkNodes {
 }
 
 export interface WorksParts<W>
-  extends Omit<LocalWorksParts<W>, 'table'>, Pick<RemoteWorksParts, 'commands' | 'questions'> {
+  extends Omit<LocalWorksParts<W>, 'table'>, Pick<RemoteWorksParts, 'commands' | 'questions' | 'catalogue'> {
   readonly rows: CallRows<W>
   readonly nodes: WorkNodes
 }
@@ -51,11 +51,11 @@ export class Works<W> {
   /** Where calls went whose node this one chose: the same call again goes there again, although the work may have moved. */
   readonly #sentTo = new Map<string, string>()
 
-  constructor({ rows, nodes, commands, questions, ...parts }: WorksParts<W>) {
+  constructor({ rows, nodes, commands, questions, catalogue, ...parts }: WorksParts<W>) {
     this.#self = parts.self
     this.#nodes = nodes
     this.#local = new LocalWorks({ ...parts, table: new CallTable(rows, parts.clock) })
-    this.#remote = new RemoteWorks({ commands, questions, local: this.#local, clock: parts.clock })
+    this.#remote = new RemoteWorks({ commands, questions, catalogue, local: this.#local, clock: parts.clock })
   }
 
   /** Reads what is left of calls of earlier lives of this daemon. */

@@ -5,7 +5,15 @@ import { afterEach, beforeEach, describe, it } from 'mocha'
 import { decodeHeads, encodeHeads } from '../../../daemon/catalogue/messages.ts'
 import type { Signed } from '../../../daemon/catalogue/record.ts'
 import type { Handler } from '../../../daemon/rpc.ts'
-import { ANNOUNCE_MS, HEADS_MAX, NOT_SYNCED_MS, OWN_HEAD_MS, RECONCILE_MS, RELAY_MS } from '../../../proto/limits.ts'
+import {
+  ANNOUNCE_MS,
+  CATCH_UP_MS,
+  HEADS_MAX,
+  NOT_SYNCED_MS,
+  OWN_HEAD_MS,
+  RECONCILE_MS,
+  RELAY_MS
+} from '../../../proto/limits.ts'
 import { JoinedCatalogues, type JoinedNode, tablesWith } from '../../helpers/joined-catalogues.ts'
 import { signedVersion } from '../../helpers/signed-records.ts'
 import { collect, failsWith } from '../../helpers/trees.ts'
@@ -51,6 +59,23 @@ describe('joined catalogues', () => {
     await mesh.clock.drive(a.catalogue.announced(), ANNOUNCE_MS - 1)
     assert.deepEqual(await b.known('w/a'), [])
     assert.deepEqual(a.questions('since'), [])
+  })
+
+  it('wait until they know what another did, for a moment, and without it where that does not come', async () => {
+    const [a, b] = await pair()
+    await a.publish('w/a', '1')
+    await mesh.clock.drive(a.catalogue.announced())
+    const { reach } = a.catalogue
+    assert.deepEqual(Object.keys(reach).toSorted(), ['a', 'b'])
+    assert.equal(await stateOf(b.catalogue.reached(reach)), 'resolved')
+    const ahead = b.catalogue.reached({ ...reach, a: (reach['a'] ?? 0) + 1 })
+    assert.equal(await stateOf(ahead), 'pending')
+    await a.publish('w/a', '2')
+    await mesh.clock.drive(ahead, CATCH_UP_MS - 1)
+    assert.deepEqual(await b.known('w/a'), [['w/a', 'a', 2]])
+    const never = b.catalogue.reached({ nobody: 1 })
+    await mesh.clock.drive(never, CATCH_UP_MS)
+    await assert.rejects(b.catalogue.reached({ nobody: 1 }, AbortSignal.abort(new Error('enough'))), /enough/)
   })
 
   it('know what was said before they met, and each what the other said', async () => {

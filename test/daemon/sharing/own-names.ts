@@ -42,7 +42,16 @@ export class OwnNames implements OwnCatalogue {
     }
     const seq = (newest?.seq ?? 0) + 1
     const base = { origin: this.self, number: seq, name, seq, time: 1 }
-    const record: VersionRecord = { ...base, type: 'version', root, kind, size, meta: meta ?? null, of: null, encoding: null }
+    const record: VersionRecord = {
+      ...base,
+      type: 'version',
+      root,
+      kind,
+      size,
+      meta: meta ?? null,
+      of: null,
+      encoding: null
+    }
     const after = new Map(this.windows).set(name, [record, ...window].slice(0, keep))
     const released = window.map(version => version.root).filter(gone => !isNamed(gone, after))
     await this.#write({ unchanged: false, released }, along)

@@ -35,6 +35,9 @@ class Mesh {
   readonly holders = new Map<string, string>()
   readonly lines: KnownWork[] = []
   isSynced = true
+  /** What each was to know before it went on, and when it did. */
+  readonly reached: { node: string; reach: Readonly<Record<string, number>> }[] = []
+  untilReached: Promise<void> = Promise.resolve()
   readonly #ends: MemoryEnd[] = []
   readonly #hosts = new AbortController()
 
@@ -61,6 +64,13 @@ class Mesh {
       openWork: async ({ name }) => ({ work: name, origin: self, folder: `/${self}/${name}` }),
       commands: callers('commands'),
       questions: callers('questions'),
+      catalogue: {
+        reach: { [self]: 7 },
+        reached: async reach => {
+          this.reached.push({ node: self, reach })
+          await this.untilReached
+        }
+      },
       nodes: {
         connected: () => [...this.nodes.keys()].filter(peer => peer !== self && !this.gone.has(peer)),
         called: node => [node, ...(node === 'twins' ? ['a', 'b'] : [])],
@@ -154,6 +164,27 @@ describe('works of several nodes', () => {
     assert.deepEqual(lines.at(-1), { event: 'cancel', id: request.id })
     await b.report({ id: request.id, outcome: { ok: true, result: [1] } })
     assert.deepEqual((await waiting).outcome, { ok: true, result: [1] })
+  })
+
+  it('see what their caller has seen, and let it see what they have', async () => {
+    assert.ok(a && b)
+    const lines = await mesh.host(b)
+    let reached = (): void => undefined
+    mesh.untilReached = new Promise(resolve => (reached = resolve))
+    const called = a.call({ ...request, node: 'b' }, never)
+    await settled()
+    assert.deepEqual(mesh.reached, [{ node: 'b', reach: { a: 7 } }])
+    assert.equal(lines.at(-1)?.event, 'hosting')
+    reached()
+    await called
+    await settled()
+    assert.equal(lines.at(-1)?.event, 'call')
+    await b.report({ id: request.id, phase: 'running' })
+    const { next } = await a.events({ id: request.id, node: 'b' }, never)
+    assert.equal(mesh.reached.length, 1)
+    await b.report({ id: request.id, outcome: { ok: true, result: null } })
+    await a.events({ id: request.id, node: 'b', after: String(next) }, never)
+    assert.deepEqual(mesh.reached.at(-1), { node: 'a', reach: { b: 7 } })
   })
 
   it('are handed requests that are larger than a header, up to their bounds', async () => {
