@@ -110,8 +110,8 @@ export class Catalogue<Write> {
 
   /** How far this node knows itself and those that it is connected to: the number of each one's head. */
   get reach(): Reach {
-    const { connected, signer } = this.#parts
-    return Object.fromEntries([signer.peerId, ...connected()].map(peer => [peer, this.#records.head(peer).number]))
+    const peers = [this.#parts.signer.peerId, ...this.#parts.connected()]
+    return Object.fromEntries(peers.map(peer => [peer, this.#records.head(peer).number]))
   }
 
   /** Resolves once this node knows as much, or after a moment: of one that was restored, some numbers never come. */
