@@ -217,6 +217,10 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
     }
   }
 
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.isPublished ? `${this.constructor.name}(${this.toString()})` : `${this.constructor.name}(of no name yet)`
+  }
+
   /** The codec of its class, if that has one. */
   get ownCodec(): Codec<T> | undefined {
     return this.save === undefined && this.load === undefined ? undefined : codecOfClass(this)

@@ -98,11 +98,7 @@ export class CallAttempt {
     while (true) {
       signal.throwIfAborted()
       try {
-        // Without the signal: who cancels a call has to know where it began.
-        this.#begun = this.#calls.call(this.#request)
-        const { node } = await orAborted(this.#begun, signal)
-        this.#patience.heard()
-        return node
+        return (await this.#patience.ask(until => this.#start(until), signal)).node
       } catch (error) {
         signal.throwIfAborted()
         // The work was there before, and has gone with what was known of this call.
@@ -116,12 +112,24 @@ export class CallAttempt {
     }
   }
 
+  #start(until: AbortSignal): Promise<Called> {
+    // Without the signal: who cancels a call has to know where it began.
+    this.#begun = this.#calls.call(this.#request)
+    return orAborted(this.#begun, until)
+  }
+
   async #ask(node: string, signal: AbortSignal): Promise<CallEvents> {
-    const after = this.#after === undefined ? {} : { after: this.#after }
-    const events = await this.#calls.callEvents({ id: this.#request.id, node, ...after }, { signal })
-    this.#patience.heard()
+    // Whether it is there, it says at once where there is something to tell: for that, what was the last.
+    if (this.#patience.isFailing && this.#after !== undefined)
+      await this.#events(node, String(Math.max(0, Number(this.#after) - 1)), signal)
+    const events = await this.#events(node, this.#after, signal)
     this.#after = String(events.next)
     return events
+  }
+
+  #events(node: string, after: string | undefined, signal: AbortSignal): Promise<CallEvents> {
+    const query = { id: this.#request.id, node, ...(after === undefined ? {} : { after }) }
+    return this.#patience.ask(until => this.#calls.callEvents(query, { signal: until }), signal)
   }
 
   #tell({ phase, state, logs, missed, progress }: CallEvents): void {

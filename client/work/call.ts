@@ -8,10 +8,8 @@ import type { CallRequest } from '../../proto/works-api.ts'
 import type { CallOptions } from '../calls.ts'
 import { CallAttempt, type AttemptOptions, type CallListeners, type WorkCalls } from './call-attempt.ts'
 import { forgotten, outcomeError } from './call-errors.ts'
+import { TIMER_MS_MAX } from './call-patience.ts'
 import type { Json, State } from './state.ts'
-
-/** The longest time that a timer of Node takes. */
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 export interface CallWorkOptions extends CallOptions, CallListeners {
   /** Milliseconds for the whole call; then it is cancelled, and TIMEOUT. Without it, as long as it takes. */

@@ -2,18 +2,16 @@
 // again until the daemon has taken it. Bounded, whatever the Work prints and however long the daemon is away.
 
 import { toPathmeshError, type PathmeshError } from '../../proto/errors.ts'
-import { CALL_LOG_LINES_MAX, REPORT_AGAIN_MS, REPORT_MS } from '../../proto/limits.ts'
+import { ASK_AGAIN_MAX_MS, ASK_AGAIN_MS, CALL_LOG_LINES_MAX, REPORT_AGAIN_MS, REPORT_MS } from '../../proto/limits.ts'
 import type { LogLine, ReportRequest } from '../../proto/works-api.ts'
 import type { CallOptions } from '../calls.ts'
 import { hasPassed } from './host-pause.ts'
 import type { News, Over } from './messages.ts'
-import { failure } from './run-call.ts'
+import { failure } from './outcome.ts'
 import type { Json } from './state.ts'
 
 /** Bytes of the lines in one report: with the state and the result well below what a request may have. */
 const LINES_BYTES_MAX = 256 * 1024
-const AGAIN_MS = 250
-const AGAIN_MS_MAX = 2_000
 /** Refusals of a call that is not known, from a daemon that has this host, until it is believed. */
 const UNKNOWN_TIMES = 3
 
@@ -106,7 +104,7 @@ export class CallReports {
   /** Resolves to why it was refused for good; to nothing once it was taken, or nobody is left to take it. */
   async #send(body: ReportRequest): Promise<PathmeshError | undefined> {
     const until = performance.now() + REPORT_AGAIN_MS
-    let waitMs = AGAIN_MS
+    let waitMs = ASK_AGAIN_MS
     let unknown = 0
     while (!this.#isDisowned && !this.#signal.aborted && performance.now() < until) {
       try {
@@ -120,7 +118,7 @@ export class CallReports {
         if (isUnknown && this.#parts.isHosting() && ++unknown === UNKNOWN_TIMES) return this.#disown()
       }
       await hasPassed(waitMs, this.#signal)
-      waitMs = Math.min(2 * waitMs, AGAIN_MS_MAX)
+      waitMs = Math.min(2 * waitMs, ASK_AGAIN_MAX_MS)
     }
     return undefined
   }

@@ -2,12 +2,10 @@
 // at any time. Refuses to go on where the work is hosted by somebody else by then.
 
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
+import { ASK_AGAIN_MAX_MS, ASK_AGAIN_MS } from '../../proto/limits.ts'
 import type { HostLine, HostRequest } from '../../proto/works-api.ts'
 import type { CallOptions } from '../calls.ts'
 import { hasPassed } from './host-pause.ts'
-
-const AGAIN_MS = 250
-const AGAIN_MS_MAX = 2_000
 
 export interface HostStreamParts {
   readonly host: (body: HostRequest, options: CallOptions) => AsyncIterable<HostLine>
@@ -32,7 +30,7 @@ export async function* hostLines({
   signal
 }: HostStreamParts): AsyncGenerator<HostLine, void, undefined> {
   let origin: string | undefined
-  let againMs = AGAIN_MS
+  let againMs = ASK_AGAIN_MS
   while (!signal.aborted) {
     const id = running()
     // It is taken over once: whoever takes it back keeps it.
@@ -45,7 +43,7 @@ export async function* hostLines({
         if (line.event === 'hosting') {
           checkOrigin(origin, line.origin)
           origin = line.origin
-          againMs = AGAIN_MS
+          againMs = ASK_AGAIN_MS
         }
         yield line
       }
@@ -57,7 +55,7 @@ export async function* hostLines({
       onBroken(error)
     }
     await hasPassed(againMs, signal)
-    againMs = Math.min(2 * againMs, AGAIN_MS_MAX)
+    againMs = Math.min(2 * againMs, ASK_AGAIN_MAX_MS)
   }
 }
 

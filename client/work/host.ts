@@ -12,7 +12,7 @@ import { CallReports } from './host-reports.ts'
 import { hostLines } from './host-stream.ts'
 import type { News, Over, Patience } from './messages.ts'
 import { moduleHash, moduleUrl, pathOf } from './module-file.ts'
-import { failure } from './run-call.ts'
+import { failure } from './outcome.ts'
 import { WorkProcess, type Home, type ProcessCall } from './work-process.ts'
 
 export interface HostHome {
@@ -28,6 +28,8 @@ export interface HostWorkOptions {
   readonly as: string
   /** Which export it is; by default the default export, or the only Work. */
   readonly name?: string | undefined
+  /** Which class it is, where that is what is known of it: it may be exported under another name. */
+  readonly className?: string | undefined
   /** Whether other nodes may call it; otherwise programs on this node alone. */
   readonly hosted: boolean
   /** Whether the work moves here although its home, another node, is connected. */
@@ -54,7 +56,10 @@ export interface HostedWork {
   readonly hash: string
   /** Resolves when it was stopped; rejects when it cannot be hosted any more: WORK_IN_USE, DENIED. */
   readonly closed: Promise<void>
-  /** Ends it, a call that runs included, which is ABORTED; its process publishes what it has. Resolves when nothing is left running. */
+  /**
+   * Ends it, a call that runs included, which is ABORTED; its process publishes what it has. Resolves when nothing is left running: that
+   * takes about LAST_WORDS_MS and CANCEL_MS at most, whatever the Work and the daemon do.
+   */
   stop(): Promise<void>
 }
 
@@ -260,9 +265,9 @@ class Host {
   }
 
   #started(): WorkProcess {
-    const { as: work, module, name } = this.#options
+    const { as: work, module, name, className } = this.#options
     const onLine = (line: LogLine): void => this.#printed(line)
-    this.#process = WorkProcess.start({ work, module, name, patience: this.#patience, onLine })
+    this.#process = WorkProcess.start({ work, module, which: { name, className }, patience: this.#patience, onLine })
     return this.#process
   }
 
@@ -283,7 +288,7 @@ class Host {
     await this.#process?.stop()
     // The outcome of what ran is told; a daemon that is away hears of it no more.
     const told = new AbortController()
-    await Promise.race([this.#turn, hasPassed(this.#patience.lastWordsMs, told.signal)])
+    await Promise.race([this.#turn, hasPassed(this.#patience.cancelMs, told.signal)])
     told.abort()
     this.#over.abort(stopped)
   }

@@ -6,6 +6,12 @@ import type { Problem } from '../../proto/errors.ts'
 import type { Outcome, Phase } from '../../proto/works-api.ts'
 import type { Json, State } from './state.ts'
 
+/** Which Work of a module it is: by the name of its export, or by that of its class. Without either, the default export, or the only one. */
+export interface Which {
+  readonly name?: string | undefined
+  readonly className?: string | undefined
+}
+
 /** Milliseconds that the two are given; in tests less than the limits say. */
 export interface Patience {
   readonly readyMs: number
@@ -18,7 +24,7 @@ export type Told =
   | {
       readonly event: 'load'
       readonly module: string
-      readonly name?: string | undefined
+      readonly which: Which
       readonly work: string
       readonly patience: Patience
     }
@@ -39,7 +45,7 @@ export interface News {
   readonly progress?: Progress | null
 }
 
-/** The end of a call, and the state that was not told before. */
+/** The end of a call, and the state that was not told before. Behind it, and the two marks, it is over. */
 export interface Over {
   readonly outcome: Outcome
   readonly state: State
@@ -65,6 +71,12 @@ export function isTold(message: unknown): message is Envelope<Told> {
 export function isSaid(message: unknown): message is Envelope<Said> {
   return isOurs(message)
 }
+
+/**
+ * What the process prints on each of its streams behind all that a call printed: what travels beside them overtakes it. Begins and ends
+ * as nothing does that is meant to be read.
+ */
+export const endMark = (id: string): string => `\0pathmesh:${id}\n`
 
 function isOurs(message: unknown): boolean {
   return typeof message === 'object' && message !== null && 'pathmesh' in message

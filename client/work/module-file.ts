@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import type { Which } from './messages.ts'
 import { Work } from './work.ts'
 
 /** A class that extends Work and is made without arguments. */
@@ -13,6 +14,9 @@ export interface WorkClass {
   readonly name: string
   readonly lazy?: readonly string[]
 }
+
+/** Exports that are Works. */
+type Works = readonly [string, WorkClass][]
 
 /** URL of a module that is named by a path, relative to the working directory, or by a file: URL. */
 export function moduleUrl(module: string): string {
@@ -32,19 +36,18 @@ export async function moduleHash(url: string): Promise<string> {
 }
 
 /**
- * Loads the module and finds its Work: the export, or the class, of that name; without one, the default export, or the only Work among the others.
- * INVALID_ARGUMENT, naming the exports that are Works, where there is no such; or where the module fails as it is loaded.
+ * Loads the module and finds the Work that is meant. A `name` is that of an export, or else of a class; a `className` that of a class, or
+ * else of an export. INVALID_ARGUMENT, naming the exports that are Works, where there is no such; or where the module fails as it is loaded.
  */
-export async function loadClass(url: string, name: string | undefined): Promise<WorkClass> {
+export async function loadClass(url: string, which: Which): Promise<WorkClass> {
   const exported = await load(url)
   const works = Object.entries(exported).filter((entry): entry is [string, WorkClass] => isWorkClass(entry[1]))
-  const found = name === undefined ? byDefault(works) : called(name, works)
+  const found = chosen(works, which)
   if (found !== undefined) return found
   const path = pathOf(url)
-  const there = works.map(([key]) => key).join(', ')
-  if (works.length === 0) throw none(path, Object.values(exported))
-  const wanted = name === undefined ? 'exports several Works' : `exports no Work called ${JSON.stringify(name)}`
-  throw new PathmeshError('INVALID_ARGUMENT', `${path} ${wanted}: name one of ${there}`)
+  throw works.length === 0
+    ? none(path, Object.values(exported))
+    : new PathmeshError('INVALID_ARGUMENT', `${path} ${notThere(works, which)}`)
 }
 
 /** Path of a module, for people. */
@@ -66,15 +69,24 @@ async function load(url: string): Promise<object> {
   }
 }
 
-function byDefault(works: readonly [string, WorkClass][]): WorkClass | undefined {
-  const chosen = works.find(([key]) => key === 'default')?.[1]
-  const classes = [...new Set(works.map(([, work]) => work))]
-  return chosen ?? (classes.length === 1 ? classes[0] : undefined)
+function chosen(works: Works, { name, className }: Which): WorkClass | undefined {
+  if (name !== undefined) return exportedAs(name, works) ?? ofClass(name, works)
+  if (className !== undefined) return ofClass(className, works) ?? exportedAs(className, works)
+  const classes = new Set(works.map(([, work]) => work))
+  return exportedAs('default', works) ?? (classes.size === 1 ? works[0]?.[1] : undefined)
 }
 
+const exportedAs = (name: string, works: Works): WorkClass | undefined => works.find(([key]) => key === name)?.[1]
+
 /** A class may be exported under another name than its own, which is all that an object of it knows. */
-function called(name: string, works: readonly [string, WorkClass][]): WorkClass | undefined {
-  return (works.find(([key]) => key === name) ?? works.find(([, work]) => work.name === name))?.[1]
+const ofClass = (name: string, works: Works): WorkClass | undefined => works.find(([, work]) => work.name === name)?.[1]
+
+function notThere(works: Works, { name, className }: Which): string {
+  const there = works.map(([key]) => key).join(', ')
+  if (name !== undefined) return `exports no Work called ${JSON.stringify(name)}: name one of ${there}`
+  if (className !== undefined)
+    return `does not export the class ${className}, which the process of a Work has to import: export it. Its Works are ${there}`
+  return `exports several Works, ${there}: say which, by --export NAME, or by name where mesh.host() is called`
 }
 
 function none(path: string, exported: readonly unknown[]): PathmeshError {

@@ -22,7 +22,8 @@ export async function moduleOf(type: object): Promise<string | undefined> {
       ?.value
     if (typeof location !== 'object' || location === null || !('scriptId' in location)) return undefined
     const url = typeof location.scriptId === 'string' ? urls.get(location.scriptId) : undefined
-    return url?.startsWith('file:') === true ? url : undefined
+    // A program that was typed, or read from standard input, has no file.
+    return url?.startsWith('file:') === true && !/\[eval\d*\]$/.test(decodeURI(url)) ? url : undefined
   } finally {
     Reflect.deleteProperty(globalThis, key)
     session.disconnect()

@@ -9,7 +9,7 @@ import type { PayloadFacts } from '../../proto/payload-json.ts'
 import type { CallOptions, Calls } from '../calls.ts'
 import { Path } from '../path.ts'
 import { Turns } from '../turns.ts'
-import { mapReferences, referencesIn, type Reference } from './state.ts'
+import { mapReferences, referencesIn, toJson, type Json, type Reference } from './state.ts'
 
 /** The value with each Path and Payload that follows a name fixed at its newest version, as JSON. */
 export async function fixReferences(value: unknown, calls: Calls, options: CallOptions): Promise<unknown> {
@@ -22,6 +22,17 @@ export async function fixReferences(value: unknown, calls: Calls, options: CallO
     })
   )
   return mapReferences(value, reference => fixed.get(reference) ?? reference)
+}
+
+/** What a call of a work is handed, as JSON: fixed, and null for undefined. INVALID_ARGUMENT for what has no JSON form. */
+export async function fixedArguments(
+  args: readonly unknown[],
+  calls: Calls,
+  work: string,
+  options: CallOptions
+): Promise<Json[]> {
+  const fixed = await Promise.all(args.map(async arg => await fixReferences(arg, calls, options)))
+  return fixed.map((arg, at) => toJson(arg === undefined ? null : arg, `argument ${at + 1} of ${work}.run()`))
 }
 
 /** Its JSON form with what is known of the newest version; undefined where it is fixed, or there is none. */

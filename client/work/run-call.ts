@@ -4,17 +4,18 @@
 //   fetching --> running --> publishing --> outcome
 //       `-----------+------------'-- throw, abort --> outcome, with the state so far
 
-import { inspect } from 'node:util'
-import { PathmeshError, toPathmeshError, type ErrorDetails } from '../../proto/errors.ts'
-import { CALL_RESULT_BYTES_MAX, LOG_LINE_CHARS_MAX, REPORT_MS, STATE_LOOK_MS } from '../../proto/limits.ts'
-import type { Outcome } from '../../proto/works-api.ts'
+import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { CALL_RESULT_BYTES_MAX, REPORT_MS, STATE_LOOK_MS } from '../../proto/limits.ts'
 import { orAborted } from '../or-aborted.ts'
-import { Path } from '../path.ts'
-import type { Payload } from '../payload.ts'
+import type { Path } from '../path.ts'
+import { Payload } from '../payload.ts'
 import { stateKeys } from './component.ts'
 import { fetchReferences, wantedBy } from './fetch-references.ts'
 import type { News, Over } from './messages.ts'
-import { OwnPayloads, publishPaths, type AtHome } from './publish-own.ts'
+import { failure, workFailed } from './outcome.ts'
+import { publishPaths } from './own-paths.ts'
+import { OwnPayloads } from './own-payloads.ts'
+import type { AtHome } from './own-publishing.ts'
 import {
   fromJson,
   jsonBytes,
@@ -28,15 +29,16 @@ import {
 import { ToldState } from './told-state.ts'
 import { adopt, workInside } from './work.ts'
 
-const STACK_CHARS = 2 * LOG_LINE_CHARS_MAX
-
 export interface CalledWork extends AtHome {
   /** Attributes, and keys of arguments, that are not fetched. */
   readonly lazy: readonly string[]
 }
 
 export interface CallControl {
-  /** The call is cancelled, or the process ends: `run()` is told. Its reason, ABORTED, becomes the outcome. */
+  /**
+   * The call is cancelled, or the process ends: `run()` is told, and a daemon that is away is not waited for. Its reason, ABORTED,
+   * becomes the outcome.
+   */
   readonly signal: AbortSignal
   /** From then on `run()` is not waited for: what it has made is published. */
   readonly leave: AbortSignal
@@ -54,14 +56,14 @@ export class CallRun {
   readonly #payloads: OwnPayloads
   readonly #crash = new AbortController()
   #looking: NodeJS.Timeout | undefined
-  /** Whether it was cancelled before `run()` came to its end. */
+  /** Whether it was cancelled before `run()` came to its end, or what it made was published. */
   #isCut = false
 
   constructor(called: CalledWork, known: State, control: CallControl) {
     this.#called = called
     this.#control = control
     this.#told = new ToldState(called.work, known)
-    this.#payloads = new OwnPayloads(called)
+    this.#payloads = new OwnPayloads(called, control.signal)
   }
 
   /** Ends it with an error that nobody caught. */
@@ -97,7 +99,10 @@ export class CallRun {
       tell({ phase: 'running', progress: null })
       const result = await this.#running(given)
       tell({ phase: 'publishing' })
-      return await this.#published(result)
+      return await this.#published(result).catch((error: unknown) => {
+        this.#isCut ||= signal.aborted
+        throw error
+      })
     } finally {
       await release()
     }
@@ -157,12 +162,11 @@ export class CallRun {
     const { title } = workInside(work)
     const made = new Map<Reference, Payload>()
     await this.#payloads.finish()
-    for (const { reference, keys } of referencesIn(result)) {
-      if (reference instanceof Path) reference.attach(workInside(work))
-      else if (!reference.isPublished)
+    for (const { reference, keys } of referencesIn(result))
+      if (reference instanceof Payload && !reference.isPublished)
         made.set(reference, await this.#payloads.publishAs(reference, ['result', ...keys]))
-    }
-    await publishPaths(this.#called, result, { onMissing: this.#control.onMissing })
+    const { signal, onMissing } = this.#control
+    await publishPaths(this.#called, result, { hurry: signal, onMissing })
     const value = result === undefined ? null : mapReferences(result, one => made.get(one) ?? one)
     const json = toJson(value, `what ${title}.run() returned`)
     const bytes = jsonBytes(json)
@@ -189,41 +193,3 @@ export class CallRun {
     return workFailed(workInside(this.#called.work).title, error)
   }
 }
-
-/** WORK_FAILED, for something that a Work threw, of whatever kind. */
-export function workFailed(work: string, error: unknown): PathmeshError {
-  const thrown: Thrown = error instanceof Error ? error : { name: 'Error', message: textOf(error) }
-  const name = bounded(String(thrown.name), LOG_LINE_CHARS_MAX)
-  const message = bounded(`${work} failed: ${name}: ${String(thrown.message)}`, LOG_LINE_CHARS_MAX)
-  const code = typeof thrown.code === 'string' ? { code: thrown.code } : {}
-  const details: ErrorDetails = { work, name, stack: bounded(stackOf(thrown), STACK_CHARS), ...code }
-  return new PathmeshError('WORK_FAILED', message, { cause: error, details })
-}
-
-/** What an Error has; a program may have put anything there. */
-interface Thrown {
-  readonly name: unknown
-  readonly message: unknown
-  readonly stack?: unknown
-  readonly cause?: unknown
-  readonly code?: unknown
-}
-
-/** An error as the end of a call. */
-export function failure(error: PathmeshError): Outcome & { readonly ok: false } {
-  return { ok: false, error: toBody(error) }
-}
-
-function toBody(error: PathmeshError) {
-  const { details, ...problem } = error.toProblem()
-  return details === undefined ? problem : { ...problem, details: { ...details } }
-}
-
-function stackOf({ name, message, stack, cause }: Thrown): string {
-  const own = typeof stack === 'string' ? stack : `${String(name)}: ${String(message)}`
-  return cause instanceof Error ? `${own}\ncaused by ${cause.stack ?? cause.message}` : own
-}
-
-const textOf = (thrown: unknown): string => (typeof thrown === 'string' ? thrown : inspect(thrown))
-
-const bounded = (text: string, chars: number): string => (text.length > chars ? `${text.slice(0, chars)}…` : text)

@@ -1,6 +1,6 @@
 // The process of a Work: loads its module, makes one, and runs calls one after another as the program that started it says. When told
-// to end, or left alone, it publishes what the Work has made so far. Refuses to outlive that program, and to go on after an error that
-// nobody caught.
+// to end, it publishes what the Work has made so far. Refuses to outlive that program, since another one may run the Work by then, and
+// to go on after an error that nobody caught.
 
 import { mkdir } from 'node:fs/promises'
 import { inspect } from 'node:util'
@@ -11,13 +11,17 @@ import { Calls } from '../calls.ts'
 import { Mesh } from '../mesh.ts'
 import type { Path } from '../path.ts'
 import { Transport } from '../transport.ts'
-import { isTold, type Patience, type Said, type Told } from './messages.ts'
+import { endMark, isTold, type Patience, type Said, type Told } from './messages.ts'
 import { loadClass, type WorkClass } from './module-file.ts'
-import { CallRun, workFailed, type CalledWork } from './run-call.ts'
+import { workFailed } from './outcome.ts'
 import { endGroup } from './process-group.ts'
 import { becomeWork } from './role.ts'
+import { CallRun, type CalledWork } from './run-call.ts'
 import type { Watched } from './watchdog.ts'
 import { workInside, type Work } from './work.ts'
+
+/** Until what was printed last has left a process that ends: a Work may hold a stream back. */
+const PRINT_MS = 1_000
 
 type ToldOf<E extends Told['event']> = Extract<Told, { readonly event: E }>
 
@@ -89,9 +93,9 @@ class Runner {
     return this.#loaded?.work ?? 'the Work'
   }
 
-  async #load({ module, name, work, patience }: ToldOf<'load'>): Promise<void> {
-    watchParent(patience)
-    const type = await loadClass(module, name)
+  async #load({ module, which, work, patience }: ToldOf<'load'>): Promise<void> {
+    watchParent()
+    const type = await loadClass(module, which)
     this.#loaded = { type, work, patience }
     this.#say({ event: 'done', what: 'load' })
   }
@@ -123,6 +127,7 @@ class Runner {
     const done = (async () => {
       const over = await run.run(args, state)
       this.#running = undefined
+      void print(endMark(id))
       this.#say({ event: 'over', id, over })
     })()
     this.#running = { id, run, cancelled, leave, done }
@@ -144,9 +149,18 @@ class Runner {
   }
 
   async #exit(status: number): Promise<void> {
-    await this.#sent
+    await Promise.race([Promise.all([this.#sent, print('')]), pause(PRINT_MS)])
     leave(status)
   }
+}
+
+// As they were before the Work was loaded, which may put something else in their place.
+const writes = [process.stdout, process.stderr].map(stream => stream.write.bind(stream))
+
+/** Prints on both streams, behind what was printed there; resolves when all that has left the process. */
+async function print(text: string): Promise<void> {
+  const done = writes.map(write => new Promise<void>(resolve => write(text, undefined, () => resolve())))
+  await Promise.all(done)
 }
 
 /** Ends the process. Its host ends what it has started; where that is gone, it does so itself. */
@@ -178,8 +192,8 @@ async function enter(folder: string): Promise<void> {
   }
 }
 
-function watchParent({ lastWordsMs }: Patience): void {
-  const watched: Watched = { parent: process.ppid, lastWordsMs }
+function watchParent(): void {
+  const watched: Watched = { parent: process.ppid }
   const file = import.meta.url.endsWith('.ts') ? './watchdog.ts' : './watchdog.js'
   const watchdog = new Worker(new URL(file, import.meta.url), { workerData: watched })
   watchdog.unref()
@@ -192,7 +206,8 @@ process.on('message', message => {
 })
 for (const signal of ['SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => void runner.end(`its process was sent ${signal}`))
-process.on('disconnect', () => void runner.end('the program that hosts it has ended'))
+// The program that hosts it is gone, without a word: nothing of this is wanted any more.
+process.on('disconnect', () => leave(1))
 // A terminal sends it to every process of a program: the one that hosts decides.
 process.on('SIGINT', () => undefined)
 process.on('uncaughtException', error => void runner.crash(error))

@@ -64,10 +64,14 @@ export function mapReferences(
   return isPlainList(value) ? entries.map(([, inner]) => inner) : Object.fromEntries(entries)
 }
 
-/** What lies in a list or plain object; nothing in one that contains itself, which is refused elsewhere. */
+/**
+ * What lies in a list or plain object, as JSON has it: without properties that are undefined. Nothing in one that contains itself,
+ * which is refused elsewhere.
+ */
 function entriesOf(value: unknown, around: readonly unknown[]): [string, unknown][] {
   if (!isPlain(value) || around.includes(value)) return []
-  return isPlainList(value) ? value.map((inner, at) => [String(at), inner]) : Object.entries(value)
+  if (isPlainList(value)) return value.map((inner, at) => [String(at), inner])
+  return Object.entries(value).filter(([, inner]) => inner !== undefined)
 }
 
 const isPlain = (value: unknown): value is object =>

@@ -1,9 +1,10 @@
 // What the caller of a run was told of its state: attributes are told again when their JSON is another. Looks at values, since a list
-// or an object changes without anybody being told.
+// or an object changes without anybody being told: a Path that is found there is the Work's from then on.
 
 import { hasCode } from '../../proto/errors.ts'
 import { WORK_STATE_BYTES_MAX } from '../../proto/limits.ts'
 import { stateKeys } from './component.ts'
+import { attachPaths } from './own-paths.ts'
 import { jsonBytes, type Json, type State } from './state.ts'
 import { attributeJson, stateOf, type Work } from './work.ts'
 
@@ -46,6 +47,8 @@ export class ToldState {
   }
 
   #now(isLater: (key: string) => boolean): State {
+    // What is told of them has the name of the Work in it.
+    attachPaths(this.#work)
     const now: Record<string, Json> = {}
     for (const key of this.#keys()) {
       const json = isLater(key) ? undefined : this.#json(key)

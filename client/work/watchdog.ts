@@ -1,5 +1,5 @@
 // A thread that looks whether the program that started this process is still there, also while the Work keeps the main thread busy. It
-// kills the process, with what it has started, when that has had its time for last words; it does nothing else.
+// kills the process, with what it has started, when that is gone; it does nothing else.
 
 import { isMainThread, workerData } from 'node:worker_threads'
 import { endGroup } from './process-group.ts'
@@ -10,23 +10,16 @@ const LOOK_MS = 1_000
 export interface Watched {
   /** Id of the process that started this one. */
   readonly parent: number
-  /** Milliseconds from its end to the end of this one. */
-  readonly lastWordsMs: number
 }
 
-function watch({ parent, lastWordsMs }: Watched): void {
-  const looking = setInterval(
-    () => {
-      if (process.ppid === parent) return
-      clearInterval(looking)
-      setTimeout(() => endGroup(process.pid), lastWordsMs)
-    },
-    Math.min(LOOK_MS, lastWordsMs)
-  )
+function watch({ parent }: Watched): void {
+  setInterval(() => {
+    if (process.ppid !== parent) endGroup(process.pid)
+  }, LOOK_MS)
 }
 
 function isWatched(value: unknown): value is Watched {
-  return typeof value === 'object' && value !== null && 'parent' in value && 'lastWordsMs' in value
+  return typeof value === 'object' && value !== null && 'parent' in value
 }
 
 const given: unknown = workerData

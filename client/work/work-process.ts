@@ -8,24 +8,21 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { PathmeshError } from '../../proto/errors.ts'
 import type { LogLine } from '../../proto/works-api.ts'
 import { inheritedArguments } from './host-exec.ts'
-import { PrintedLines } from './host-lines.ts'
+import { Output } from './host-output.ts'
 import { hasPassed } from './host-pause.ts'
 import { endGroup } from './process-group.ts'
-import { isSaid, type News, type Over, type Patience, type Said, type Told } from './messages.ts'
-import { failure } from './run-call.ts'
+import { isSaid, type News, type Over, type Patience, type Said, type Told, type Which } from './messages.ts'
+import { failure } from './outcome.ts'
 import type { Json, State } from './state.ts'
 
-/** What an error message shows of what the process said last. */
-const LAST_LINES = 20
-const LAST_CHARS = 2_000
-/** How long its last lines are waited for: a process that it has started may hold the pipes open. */
-const LAST_LINES_MS = 500
+/** Between the end of a process and that of its channel. */
+const SILENT_MS = 1_000
 
 export interface ProcessOptions {
   readonly work: string
-  /** URL of the module, and the export that is the Work. */
+  /** URL of the module, and which Work of it is meant. */
   readonly module: string
-  readonly name: string | undefined
+  readonly which: Which
   readonly patience: Patience
   readonly onLine: (line: LogLine) => void
 }
@@ -42,15 +39,18 @@ export interface ProcessCall {
   readonly onNews: (news: News) => void
 }
 
+/** What is heard of it; its end, last, also by whoever listens later. */
+type Heard = Said | { readonly event: 'ended'; readonly how: string }
+
 export class WorkProcess {
   readonly #child: ChildProcess
   readonly #options: ProcessOptions
-  readonly #printed: readonly PrintedLines[]
-  readonly #lastLines: string[] = []
-  readonly #listeners = new Set<(said: Said) => void>()
-  /** Resolves, with how it ended, once it has. */
-  readonly ended: Promise<string>
-  #hasEnded = false
+  readonly #output: Output
+  readonly #listeners = new Set<(heard: Heard) => void>()
+  #telling: Promise<void> = Promise.resolve()
+  /** Resolves once it has ended. */
+  readonly ended: Promise<void>
+  #end: Extract<Heard, { readonly event: 'ended' }> | undefined
   #isStopped = false
 
   private constructor(options: ProcessOptions) {
@@ -63,11 +63,11 @@ export class WorkProcess {
       // A group of its own, so that what it starts can be ended with it, and Ctrl-C in a terminal is its host's to hear.
       detached: true
     })
-    this.#printed = (['stdout', 'stderr'] as const).map(stream => this.#listen(stream))
+    this.#output = new Output(this.#child, options.onLine)
     this.#child.on('message', message => {
-      if (isSaid(message)) this.#heard(message.pathmesh)
+      if (isSaid(message)) this.#said(message.pathmesh)
     })
-    this.ended = this.#end()
+    this.ended = this.#untilEnd()
   }
 
   static start(options: ProcessOptions): WorkProcess {
@@ -76,8 +76,8 @@ export class WorkProcess {
 
   /** Loads the module. INVALID_ARGUMENT where that, or its Work, is not to be found; TIMEOUT where it takes too long. */
   async load(): Promise<void> {
-    const { module, name, work, patience } = this.#options
-    await this.#answered({ event: 'load', module, name, work, patience })
+    const { module, which, work, patience } = this.#options
+    await this.#answered({ event: 'load', module, which, work, patience })
   }
 
   /** Makes the Work. WORK_FAILED where its constructor throws. */
@@ -86,7 +86,7 @@ export class WorkProcess {
   }
 
   get hasEnded(): boolean {
-    return this.#hasEnded
+    return this.#end !== undefined
   }
 
   /**
@@ -96,19 +96,16 @@ export class WorkProcess {
   async call({ id, args, state, signal, onNews }: ProcessCall): Promise<Over | undefined> {
     const { promise, resolve } = withResolver<Over | undefined>()
     let hasBegun = false
-    const forget = this.#onSaid(said => {
-      if (said.event === 'news' && said.id === id) {
+    const forget = this.#listen(heard => {
+      if (heard.event === 'news' && heard.id === id) {
         hasBegun = true
-        onNews(said.news)
+        onNews(heard.news)
+      } else if (heard.event === 'over' && heard.id === id) resolve(heard.over)
+      else if (heard.event === 'ended') {
+        const isOver = hasBegun || signal.aborted || this.#isStopped
+        resolve(isOver ? { outcome: failure(this.#lost(heard.how, signal)), state: {} } : undefined)
       }
-      // What it printed before is read by then.
-      if (said.event === 'over' && said.id === id) setImmediate(() => setImmediate(() => resolve(said.over)))
     })
-    const onEnd = (how: string): void => {
-      const isOver = hasBegun || signal.aborted || this.#isStopped
-      resolve(isOver ? { outcome: failure(this.#lost(how, signal)), state: {} } : undefined)
-    }
-    void this.ended.then(how => setImmediate(() => setImmediate(() => onEnd(how))))
     const cancelling = new AbortController()
     const cancel = (): void => void this.#cancel(id, cancelling.signal)
     signal.addEventListener('abort', cancel, { once: true })
@@ -120,7 +117,6 @@ export class WorkProcess {
       forget()
       cancelling.abort()
       signal.removeEventListener('abort', cancel)
-      for (const printed of this.#printed) printed.flush()
     }
   }
 
@@ -135,16 +131,28 @@ export class WorkProcess {
   }
 
   #tell(told: Told): void {
-    // It has ended, or is about to: that is told by `ended`.
+    // It has ended, or is about to: that is heard.
     if (this.#child.connected) this.#child.send({ pathmesh: told }, () => undefined)
   }
 
-  #heard(said: Said): void {
+  #said(said: Said): void {
     if (said.event === 'note') this.#options.onLine({ stream: 'stderr', text: said.text })
-    for (const listener of this.#listeners) listener(said)
+    if (said.event === 'over') this.#telling = this.#over(said)
+    else this.#tellAll(said)
   }
 
-  #onSaid(listener: (said: Said) => void): () => void {
+  /** The end of a call overtakes what that printed. */
+  async #over(said: Extract<Said, { readonly event: 'over' }>): Promise<void> {
+    await this.#output.readTo(said.id)
+    this.#tellAll(said)
+  }
+
+  #tellAll(heard: Heard): void {
+    for (const listener of this.#listeners) listener(heard)
+  }
+
+  #listen(listener: (heard: Heard) => void): () => void {
+    if (this.#end !== undefined) listener(this.#end)
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -161,11 +169,11 @@ export class WorkProcess {
         )
       )
     }, patience.readyMs)
-    const forget = this.#onSaid(said => {
-      if (said.event === 'failed') resolve(PathmeshError.fromProblem(said.error))
-      else if (said.event === 'done' && said.what === told.event) resolve(undefined)
+    const forget = this.#listen(heard => {
+      if (heard.event === 'failed') resolve(PathmeshError.fromProblem(heard.error))
+      else if (heard.event === 'done' && heard.what === told.event) resolve(undefined)
+      else if (heard.event === 'ended') resolve(this.#notReady(heard.how))
     })
-    void this.ended.then(how => resolve(this.#notReady(how)))
     this.#tell(told)
     const failed = await promise
     clearTimeout(late)
@@ -182,52 +190,38 @@ export class WorkProcess {
   }
 
   async #terminate(): Promise<void> {
-    if (this.#hasEnded) return
+    if (this.hasEnded) return
     this.#child.kill('SIGTERM')
     const late = setTimeout(() => this.kill(), this.#options.patience.lastWordsMs)
     await this.ended
     clearTimeout(late)
   }
 
-  #listen(stream: 'stdout' | 'stderr'): PrintedLines {
-    const { onLine } = this.#options
-    const printed = new PrintedLines(text => {
-      if (stream === 'stderr') this.#lastLines.push(text)
-      if (this.#lastLines.length > LAST_LINES) this.#lastLines.shift()
-      onLine({ stream, text })
-    })
-    this.#child[stream]?.on('data', (bytes: Buffer) => printed.push(bytes))
-    return printed
-  }
-
-  async #end(): Promise<string> {
+  async #untilEnd(): Promise<void> {
     const child = this.#child
     const { promise: exited, resolve: onExit } = withResolver<string>()
-    const { promise: closed, resolve: onClose } = withResolver<unknown>()
-    const { promise: silent, resolve: onDisconnect } = withResolver<unknown>()
+    const { promise: silent, resolve: onSilent } = withResolver<unknown>()
     child.once('exit', (status, signal) =>
       onExit(signal === null ? `ended with status ${status}` : `was killed by ${signal}`)
     )
     child.on('error', error => onExit(`could not be started: ${error.message}`))
-    child.once('close', onClose)
-    // Comes behind the last message.
-    child.once('disconnect', onDisconnect)
+    // Comes behind its last message.
+    child.once('disconnect', onSilent)
     const how = await exited
     if (child.pid !== undefined) endGroup(child.pid)
+    await this.#output.readToEnd()
     const enough = new AbortController()
-    await Promise.race([Promise.all([closed, silent]), hasPassed(LAST_LINES_MS, enough.signal)])
+    await Promise.race([silent, hasPassed(SILENT_MS, enough.signal)])
     enough.abort()
-    child.stdout?.destroy()
-    child.stderr?.destroy()
-    for (const printed of this.#printed) printed.flush()
-    this.#hasEnded = true
-    return how
+    await this.#telling
+    this.#end = { event: 'ended', how }
+    this.#tellAll(this.#end)
   }
 
   #notReady(how: string): PathmeshError {
     const { work } = this.#options
     return new PathmeshError('WORK_FAILED', `the process of ${work} ${how} before it was ready${this.#lastWords()}`, {
-      details: { work, name: 'Error', stack: this.#lastLines.join('\n').slice(-LAST_CHARS) }
+      details: { work, name: 'Error', stack: this.#output.lastWords }
     })
   }
 
@@ -240,13 +234,13 @@ export class WorkProcess {
         work,
         exitCode: this.#child.exitCode,
         signal: this.#child.signalCode,
-        stderr: this.#lastLines.join('\n').slice(-LAST_CHARS)
+        stderr: this.#output.lastWords
       }
     })
   }
 
   #lastWords(): string {
-    const words = this.#lastLines.join('\n').slice(-LAST_CHARS)
+    const words = this.#output.lastWords
     return words === '' ? '' : `. It said last: ${words}`
   }
 }

@@ -55,12 +55,14 @@ export abstract class Work extends Component {
 
   /** The same Work, called in this way: `work.with({ timeoutMs: 60_000 }).run(…)`. */
   with(options: RunOptions): Pick<this, 'run'> {
-    const { remote, title } = workInside(this)
-    if (remote === undefined) throw new TypeError(`${title} is called by a Flow: new App(flow).run()`)
-    const called: object = { run: async (...args: unknown[]) => await remote(args, options) }
-    return said<Pick<this, 'run'>>(called)
+    const inside = workInside(this)
+    const run = (...args: unknown[]): Promise<unknown> => inside.call(args, options)
+    return new Proxy<this>(this, { get: (target, key) => (key === 'run' ? run : Reflect.get(target, key)) })
   }
 }
+
+/** Runs of Apps in this program: each names the Works of its Flow that have no name yet. */
+export const namers = new Set<() => void>()
 
 /** Calls `run()` of a Work, wherever that is. */
 export type Remote = (args: readonly unknown[], options: RunOptions) => Promise<unknown>
@@ -106,9 +108,21 @@ export class WorkInside implements Inside, Owner {
   }
 
   instead(key: string | symbol): unknown {
-    if (key !== 'run' || this.remote === undefined) return undefined
-    const { remote } = this
-    return async (...args: unknown[]) => await remote(args, {})
+    // In its own process, and in a program without an App, it is the method itself.
+    if (key !== 'run' || (this.remote === undefined && namers.size === 0)) return undefined
+    return (...args: unknown[]): Promise<unknown> => this.call(args, {})
+  }
+
+  /** Calls `run()` by the App that it is a part of. */
+  call(args: readonly unknown[], options: RunOptions): Promise<unknown> {
+    // It may have been put into a list since, which nobody sees.
+    if (this.remote === undefined) for (const name of namers) name()
+    if (this.remote !== undefined) return this.remote(args, options)
+    const how =
+      namers.size === 0
+        ? 'new App(flow).run()'
+        : 'set it as an attribute of that Flow first, or into a list or an object there'
+    return Promise.reject(new TypeError(`${this.title} is no part of a Flow that runs: ${how}`))
   }
 }
 
@@ -138,8 +152,7 @@ export function attributeJson(work: Work, key: string): Json {
 }
 
 /**
- * Sets attributes from JSON. One that is as it was stays the same object. `known` is their JSON as it was last told, where that is
- * not what they are now. INVALID_ARGUMENT for a name that cannot be an attribute.
+ * Sets attributes from JSON. One that is as it was stays the same object. INVALID_ARGUMENT for a name that cannot be an attribute.
  */
 export function adopt(work: Work, state: State): void {
   const { title, mesh } = workInside(work)
@@ -156,11 +169,3 @@ export function adopt(work: Work, state: State): void {
 function withoutUnpublished(value: unknown): unknown {
   return mapReferences(value, reference => (reference instanceof Payload && !reference.isPublished ? null : reference))
 }
-
-// oxlint-disable-next-line no-unnecessary-type-parameters -- only the compiler is told: what is called is the method of the class
-function said<T>(value: object): T {
-  claim<T>(value)
-  return value
-}
-// oxlint-disable-next-line no-unused-vars, typescript/no-unnecessary-type-parameters -- as above
-function claim<T>(_: unknown): asserts _ is T {}

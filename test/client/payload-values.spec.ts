@@ -1,6 +1,7 @@
 // A Payload as a value: what it is made of, its JSON form, classes of Payloads, and what it refuses to be mixed with.
 
 import assert from 'node:assert/strict'
+import { inspect } from 'node:util'
 import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, it } from 'mocha'
@@ -57,6 +58,7 @@ describe('a Payload of a value', () => {
     const payload = new Payload(value)
     assert.ok(payload.value === value && (await payload.get()) === value)
     assert.equal(await payload.fetch(), payload)
+    assert.equal(inspect(payload), 'Payload(of no name yet)')
     assert.equal(payload.isPublished, false)
     assert.deepEqual([payload.cid, payload.size, payload.codec], [undefined, undefined, undefined])
     for (const use of [() => payload.ref, () => payload.toJSON(), () => JSON.stringify({ payload })])

@@ -262,7 +262,7 @@ describe('a Work outside an App', () => {
     const train = new Train()
     assert.equal(await train.run(4), 5)
     assert.throws(() => train.mesh, /App/)
-    assert.throws(() => train.with({}), /App/)
+    await assert.rejects(train.with({}).run(1), /App/)
     assert.equal(train.signal.aborted, false)
   })
 })

@@ -100,10 +100,13 @@ describe('callWork()', () => {
     const calls = new FakeCalls([
       line('one', 1),
       failing('NO_PROVIDERS'),
+      line('one', 1),
       line('two', 2),
       failing('DAEMON_UNREACHABLE'),
+      line('two', 2),
       line('three', 3),
       failing('TIMEOUT'),
+      line('three', 3),
       returned
     ])
     const lines: string[] = []
@@ -111,9 +114,29 @@ describe('callWork()', () => {
     assert.deepEqual(lines, ['one', 'two', 'three'])
     assert.deepEqual(
       calls.asked.map(({ after }) => after),
-      [undefined, '1', '1', '2', '2', '3', '3']
+      // The last again, to see whether somebody answers; then what is new.
+      [undefined, '1', '0', '1', '2', '1', '2', '3', '2', '3']
     )
     assert.equal(calls.started.length, 1)
+  })
+
+  it('is not lost where its node answers again and has nothing to tell for longer than lostMs', async () => {
+    const late: Answer<unknown, CallEvents> = async (...asked) => {
+      await pause(2 * LOST_MS)
+      return await returned(...asked)
+    }
+    const calls = new FakeCalls([events({ next: 5 }), failing('TIMEOUT'), events({ next: 5 }), late])
+    assert.equal(await call(calls), 'the result')
+  })
+
+  it('is WORK_LOST when a question that is asked again has no answer in what is left of lostMs', async () => {
+    const { code, message } = await failure(new FakeCalls([events({ next: 5 }), failing('TIMEOUT'), silent]))
+    assert.equal(code, 'WORK_LOST')
+    assert.match(message, new RegExp(`was out of reach for ${LOST_MS} ms: it does not answer`))
+    const unsent = failing('NO_PROVIDERS', { details: { sent: false } })
+    const never: Answer<CallRequest, Called> = () => new Promise<never>(() => undefined)
+    // The second attempt may have been heard.
+    assert.equal((await failure(new FakeCalls([returned], [unsent, never]))).code, 'OUTCOME_UNKNOWN')
   })
 
   it('begins again under the same id while nobody answers that it began', async () => {

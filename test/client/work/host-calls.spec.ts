@@ -126,6 +126,35 @@ describe('a hosted Work', () => {
     assert.ok(said)
   })
 
+  for (const [lines, fails] of [
+    [1_000, false],
+    [400, true]
+  ] as const)
+    it(`has all of ${lines} lines told, in order, before it ${fails ? 'fails' : 'is over'}`, async () => {
+      const id = daemon.call({ do: 'loud', with: { lines, fails } })
+      await until('it is done', () => daemon.events.some(event => event.event === 'done' && event.id === id))
+      const told = daemon.events.flatMap(event =>
+        event.event === 'log' && event.id === id && event.stream === 'stdout' ? [Number.parseInt(event.text, 10)] : []
+      )
+      assert.deepEqual(
+        told,
+        Array.from({ length: lines }, (_, at) => at)
+      )
+    })
+
+  it('has a Path that came into a list in place told as its own, and published', async () => {
+    const reference = { $path: { work: 'train', origin: PEER, path: 'pushed.bin' } }
+    const failed = daemon.call({ do: 'pushPath', with: 'a failure' }, { list: [] })
+    assert.equal((await daemon.failure(failed)).code, 'WORK_FAILED')
+    assert.deepEqual(daemon.state(failed)['list'], [{ checkpoint: reference }])
+    assert.ok(!daemon.published().includes('train/pushed.bin'))
+    const id = daemon.call({ do: 'pushPath' }, { list: [] })
+    assert.ok((await daemon.outcome(id)).ok)
+    assert.deepEqual(daemon.state(id)['list'], [{ checkpoint: reference }])
+    assert.ok(daemon.published().includes('train/pushed.bin'))
+    await daemon.outcome(daemon.call({ do: 'nothing' }, { list: [] }))
+  })
+
   it('has a Payload published as it is set, by its keys, and handed on by reference; those it returns, too', async () => {
     const id = daemon.call({ do: 'payload', with: 'bytes' })
     const outcome = await daemon.outcome(id)
@@ -135,7 +164,10 @@ describe('a hosted Work', () => {
     assert.match(String(path), /"work":"train".*"path":"model.bin"/)
     const reference = { $payload: { work: 'train', origin: PEER, path: 'extra/deep/0' } }
     assert.deepEqual(daemon.state(id)['extra'], { deep: [reference] })
-    assert.deepEqual(daemon.published(), ['train/extra/deep/0', 'train/result/0'])
+    assert.deepEqual(
+      daemon.published().filter(name => !name.endsWith('.bin')),
+      ['train/extra/deep/0', 'train/result/0']
+    )
   })
 
   it('has its Paths published when it has run: not one inside another, and one that is missing is told once', async () => {
@@ -143,7 +175,7 @@ describe('a hosted Work', () => {
     assert.deepEqual(await daemon.outcome(id), { ok: true, result: null })
     assert.equal(await readFile(join(hosted.folder, 'out/a'), 'utf8'), 'a')
     assert.deepEqual(
-      daemon.published().filter(name => !name.includes('/extra') && !name.includes('/result')),
+      daemon.published().filter(name => !/\/(?:extra|result|pushed)/.test(name)),
       ['train/model.bin', 'train/out']
     )
     assert.deepEqual(daemon.printed(id), [

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import type { HostedWork } from '../../../client/work/host.ts'
 import { until } from '../../helpers/until.ts'
-import { fail, json, PEER } from '../fake-daemon.ts'
+import { type Answer, fail, json, lines, PEER, PUT, SHARED } from '../fake-daemon.ts'
 import { HostingDaemon } from './fixtures/hosting-daemon.ts'
 
 const PATIENCE = { cancelMs: 200, lastWordsMs: 1_000 }
@@ -83,17 +83,27 @@ describe('hosting', () => {
     await until('that is gone', () => !isRunning(Number(pid)))
   })
 
-  it('leaves no process behind when its program is killed, also a busy one', async () => {
-    const program = fork(new URL('./fixtures/hosting-program.js', import.meta.url), [daemon.daemon.socket], {
-      execArgv: []
+  for (const deed of ['untilCancelled', 'busy'])
+    it(`ends at once with a program that is killed, and publishes nothing: in ${deed}`, async () => {
+      const program = fork(new URL('./fixtures/hosting-program.js', import.meta.url), [daemon.daemon.socket], {
+        execArgv: []
+      })
+      await until('it hosts', () => daemon.live.listening === 1)
+      const id = daemon.call({ do: deed })
+      const pid = await pidOf(daemon, id)
+      assert.ok(isRunning(pid))
+      program.kill('SIGKILL')
+      await once(program, 'exit')
+      await until('its process is gone', () => !isRunning(pid))
+      assert.deepEqual(daemon.published(), [])
     })
-    await until('it hosts', () => daemon.live.listening === 1)
-    const id = daemon.call({ do: 'busy' })
-    const [, pid = ''] = /(\d+)/.exec(await until('it is busy', () => daemon.printed(id)[0])) ?? []
-    assert.ok(isRunning(Number(pid)))
-    program.kill('SIGKILL')
-    await once(program, 'exit')
-    await until('its process is gone', () => !isRunning(Number(pid)))
+
+  it('ends a run that closed one of its streams and muted the other', async () => {
+    hosted = await daemon.host({}, PATIENCE)
+    const id = daemon.call({ do: 'silence' })
+    assert.ok((await daemon.outcome(id)).ok)
+    await hosted.stop()
+    assert.ok(daemon.events.some(event => event.event === 'log' && event.text === 'the last line'))
   })
 
   it('goes on after a break of the stream, naming the call that runs, and does not run that again', async () => {
@@ -131,6 +141,46 @@ describe('hosting, with a daemon that refuses', () => {
     await daemon.stop()
   })
 
+  it('does not wait for a daemon that takes no outcome when it stops', async () => {
+    const daemon = await HostingDaemon.start({
+      report: (received, response) =>
+        JSON.stringify(received.body).includes('outcome') ? undefined : json({})(received, response)
+    })
+    const hosted = await daemon.host({}, { cancelMs: 100, lastWordsMs: 60_000 })
+    const id = daemon.call({ do: 'nothing' })
+    await until('the outcome is told', () => daemon.reports(id).at(-1)?.outcome)
+    let isStopped = false
+    const stopping = hosted.stop().then(() => (isStopped = true))
+    await until('it has stopped', () => isStopped)
+    await stopping
+    await daemon.stop()
+  })
+
+  it('has a run publish again and again while no daemon answers, until it is cancelled', async () => {
+    let refused = 0
+    let isAway = false
+    const away: Answer = fail('DAEMON_UNREACHABLE', 'it stops')
+    const first = (answer: Answer): Answer => {
+      let times = 0
+      return (received, response) => (isAway || times++ === 0 ? (refused++, away) : answer)(received, response)
+    }
+    const daemon = await HostingDaemon.start({ put: first(lines(PUT)), share: first(lines(SHARED)) })
+    const hosted = await daemon.host({}, { cancelMs: 60_000 })
+    assert.ok((await daemon.outcome(daemon.call({ do: 'payload', with: 'bytes' }))).ok)
+    assert.equal(refused, 1)
+    assert.ok((await daemon.outcome(daemon.call({ do: 'write' }, { extra: null }))).ok)
+    assert.equal(refused, 2)
+    isAway = true
+    const id = daemon.call({ do: 'payload', with: 'bytes' }, { extra: null })
+    await until('it was refused again', () => refused > 3)
+    daemon.cancel(id)
+    const { code, detail } = await daemon.failure(id)
+    assert.equal(code, 'ABORTED')
+    assert.match(detail, /cancelled; .* cannot be published: it stops/)
+    await hosted.stop()
+    await daemon.stop()
+  })
+
   it('is over where somebody else hosts the work by then; and never begins where somebody does already', async () => {
     let times = 0
     const daemon = await HostingDaemon.start({
@@ -164,11 +214,12 @@ describe('hosting, with a daemon that refuses', () => {
   })
 })
 
-/** Id of the process, as it told of itself by an attribute. */
+/** Id of the process, as it told of itself by an attribute, or a line. */
 async function pidOf(daemon: HostingDaemon, id: string): Promise<number> {
   return await until('it runs', () => {
     const { extra } = daemon.state(id)
-    return typeof extra === 'number' && extra
+    const printed = /^stdout: (\d+)$/.exec(daemon.printed(id)[0] ?? '')?.[1]
+    return typeof extra === 'number' ? extra : printed !== undefined && Number(printed)
   })
 }
 

@@ -28,32 +28,50 @@ describe('the Work of a module', () => {
   }
 
   it('is the export of its name, the default one, or the only one, under whatever names', async () => {
-    assert.equal((await loadClass(DOER, 'Doer')).name, 'Doer')
+    assert.equal((await loadClass(DOER, { name: 'Doer' })).name, 'Doer')
     const one = await module('class One extends Work {}\nexport { One, One as Other }; export const two = 2')
-    assert.equal((await loadClass(one, undefined)).name, 'One')
+    assert.equal((await loadClass(one, {})).name, 'One')
     const several = await module('export class One extends Work {}\nexport default class Two extends Work {}')
-    assert.equal((await loadClass(`${several}?again`, undefined)).name, 'Two')
+    assert.equal((await loadClass(`${several}?again`, {})).name, 'Two')
   })
 
   it('is not guessed: the error lists what there is', async () => {
-    await assert.rejects(loadClass(DOER, undefined), {
+    await assert.rejects(loadClass(DOER, {}), {
       code: 'INVALID_ARGUMENT',
-      message: /exports several Works: name one of Broken, Doer$/
+      message:
+        /exports several Works, Broken, Doer: say which, by --export NAME, or by name where mesh\.host\(\) is called$/
     })
-    await assert.rejects(loadClass(DOER, 'DEEDS'), { code: 'INVALID_ARGUMENT', message: /name one of Broken, Doer$/ })
+    await assert.rejects(loadClass(DOER, { name: 'DEEDS' }), {
+      code: 'INVALID_ARGUMENT',
+      message: /name one of Broken, Doer$/
+    })
+  })
+
+  it('is the class of a name before the export of that name, where a class is asked for', async () => {
+    const swapped = await module(
+      'class A extends Work {}\nclass B extends Work {}\nclass C extends Work {}\nexport { A as B, B as A, C as D }'
+    )
+    const named = async (which: object): Promise<string> => (await loadClass(swapped, which)).name
+    assert.deepEqual([await named({ className: 'A' }), await named({ className: 'B' })], ['A', 'B'])
+    assert.deepEqual([await named({ name: 'A' }), await named({ name: 'B' })], ['B', 'A'])
+    assert.deepEqual([await named({ className: 'D' }), await named({ name: 'C' })], ['C', 'C'])
+    await assert.rejects(named({ className: 'E' }), {
+      code: 'INVALID_ARGUMENT',
+      message: /does not export the class E, .*: export it\. Its Works are A, B, D$/
+    })
   })
 
   it('may be of another installation: the error says so', async () => {
     const other = new URL('./fixtures/no-work.js', import.meta.url).href
-    await assert.rejects(loadClass(other, undefined), {
+    await assert.rejects(loadClass(other, {}), {
       code: 'INVALID_ARGUMENT',
       message: /this installation of pathmesh/
     })
-    await assert.rejects(loadClass(await module(''), undefined), { message: /export a class that extends Work/ })
+    await assert.rejects(loadClass(await module(''), {}), { message: /export a class that extends Work/ })
   })
 
   it('is not had of a module that fails: the error has its message and stack', async () => {
-    await assert.rejects(loadClass(await module('throw new RangeError("at once")'), undefined), error => {
+    await assert.rejects(loadClass(await module('throw new RangeError("at once")'), {}), error => {
       assert.match(String(error), /module\.mjs cannot be loaded: RangeError: at once/)
       return error instanceof Error && 'code' in error && error.code === 'INVALID_ARGUMENT'
     })

@@ -1,41 +1,31 @@
-// What a Work made, published under its own name: a Payload in an attribute as soon as it is set, its Paths at the end of a run. Says
-// what failed and where it stood; publishes nothing of others.
+// The Payloads that a Work made, published under its own name: one in an attribute as soon as it is set, each attribute by itself.
+// Says what failed and where it stood; publishes nothing of others.
 
-import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { errno, hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import type { CallOptions } from '../calls.ts'
+import { toPathmeshError, type PathmeshError } from '../../proto/errors.ts'
+import { isStream } from '../codecs/bytes.ts'
 import { isPlainList, isPlainObject } from '../codecs/plain-data.ts'
 import { Mesh } from '../mesh.ts'
-import { Path } from '../path.ts'
 import { Payload } from '../payload.ts'
-import { Turns } from '../turns.ts'
 import { following } from '../version.ts'
 import { attribute, setAttribute, stateKeys } from './component.ts'
+import { publishing, type AtHome } from './own-publishing.ts'
 import { mapReferences, referencesIn } from './state.ts'
-import { workInside, type Work } from './work.ts'
-
-const AT_ONCE = 8
-
-/** A Work in its process, and where it is at home. */
-export interface AtHome {
-  readonly work: Work
-  readonly mesh: Mesh
-  /** Absolute path of the folder of its work. */
-  readonly folder: string
-}
+import { workInside } from './work.ts'
 
 /** The Payloads of one run. Each attribute is published by itself, one value after another. */
 export class OwnPayloads {
-  readonly #home: AtHome
+  readonly #home: Pick<AtHome, 'work' | 'mesh'>
   readonly #stopping = new AbortController()
+  readonly #hurry: AbortSignal
   readonly #running = new Map<string, Promise<void>>()
   readonly #published = new WeakMap<Payload, Payload>()
   readonly #failed = new WeakSet<Payload>()
   #failure: PathmeshError | undefined
 
-  constructor(home: AtHome) {
+  /** From `hurry` on, a daemon that is away is not waited for. */
+  constructor(home: Pick<AtHome, 'work' | 'mesh'>, hurry: AbortSignal) {
     this.#home = home
+    this.#hurry = AbortSignal.any([hurry, this.#stopping.signal])
   }
 
   /** Whether the attribute holds one that has no name yet, and will have. */
@@ -46,8 +36,8 @@ export class OwnPayloads {
   /** Begins to publish what an attribute holds that has no name yet, as `<work>/<keys>`, and puts what has one in its place. */
   look(key: string): void {
     if (this.#running.has(key) || this.#next(key) === undefined) return
-    const publishing = this.#publish(key).finally(() => this.#running.delete(key))
-    this.#running.set(key, publishing)
+    const done = this.#publish(key).finally(() => this.#running.delete(key))
+    this.#running.set(key, done)
   }
 
   /** Publishes all that is left. Rejects with the first error of all. */
@@ -92,13 +82,12 @@ export class OwnPayloads {
   async #put(payload: Payload, keys: readonly string[]): Promise<Payload> {
     const { work, mesh } = this.#home
     const name = `${workInside(work).title}/${keys.join('/')}`
-    try {
-      const done = await mesh.put(name, payload, { signal: this.#stopping.signal })
-      this.#published.set(payload, done)
-      return done
-    } catch (error) {
-      throw failed(error, `the Payload ${name} cannot be published`)
-    }
+    const put = async (): Promise<Payload> => await mesh.put(name, payload, { signal: this.#stopping.signal })
+    // What is read as it comes is gone when it was sent.
+    const hurry = isStream(payload.value) ? AbortSignal.abort() : this.#hurry
+    const done = await publishing(`the Payload ${name}`, put, hurry)
+    this.#published.set(payload, done)
+    return done
   }
 
   /** What was set anew meanwhile stays. */
@@ -123,72 +112,6 @@ export class OwnPayloads {
   }
 }
 
-/**
- * Publishes the Work's own Paths, those of its attributes and those in `result`, where something lies there; `onMissing` is told of
- * the others. One inside a directory that is published itself belongs to that.
- */
-export async function publishPaths(
-  { work, folder }: AtHome,
-  result: unknown,
-  { signal, onMissing }: CallOptions & { readonly onMissing: (path: Path) => void }
-): Promise<void> {
-  const own = ownPaths(work, result)
-  const found = await Promise.all(own.map(async path => ({ path, kind: await kindAt(join(folder, path.path)) })))
-  const directories = found
-    .filter(({ path, kind }) => path.directory || kind === 'directory')
-    .map(({ path }) => path.path)
-  const turns = new Turns(AT_ONCE)
-  const published = await Promise.allSettled(
-    found.map(async ({ path, kind }) => {
-      if (directories.some(directory => path.path.startsWith(`${directory}/`))) return
-      if (kind === undefined) onMissing(path)
-      else await turns.run(async () => await publishPath(path, { signal }), signal)
-    })
-  )
-  const failure = published.find(one => one.status === 'rejected')
-  if (failure !== undefined) throw failure.reason
-}
-
-function ownPaths(work: Work, result: unknown): Path[] {
-  const { work: name, node } = workInside(work)
-  const values = [...stateKeys(work).map(key => attribute(work, key)), result]
-  const own = new Map<string, Path>()
-  for (const { reference } of values.flatMap(value => [...referencesIn(value)])) {
-    if (!(reference instanceof Path) || !reference.isAttached) continue
-    const isOwn = reference.work === name && reference.origin === node && reference.version === undefined
-    if (isOwn && (!own.has(reference.path) || reference.directory)) own.set(reference.path, reference)
-  }
-  return [...own.values()]
-}
-
-async function publishPath(path: Path, options: CallOptions): Promise<void> {
-  try {
-    await path.publish(options)
-  } catch (error) {
-    if (hasCode(error, 'NAME_CONFLICT') && (await isPart(path, options))) return
-    throw failed(error, `${path.toString()} cannot be published`)
-  }
-}
-
-/** Whether it lies in a directory that the Work has published by itself. */
-async function isPart(path: Path, options: CallOptions): Promise<boolean> {
-  try {
-    return (await path.stat(options)).sub !== ''
-  } catch (error) {
-    if (hasCode(error, 'NOT_FOUND')) return false
-    throw error
-  }
-}
-
-async function kindAt(path: string): Promise<'file' | 'directory' | undefined> {
-  try {
-    return (await stat(path)).isDirectory() ? 'directory' : 'file'
-  } catch (error) {
-    if (errno(error) === 'ENOENT' || errno(error) === 'ENOTDIR') return undefined
-    throw toPathmeshError(error, `cannot look at ${path}`)
-  }
-}
-
 function followingOf(payload: Payload, mesh: Mesh): Payload {
   return payload.with({ ref: following(payload.ref), calls: Mesh.homeOf(mesh).calls })
 }
@@ -205,9 +128,4 @@ function within(value: unknown, keys: readonly string[]): object | undefined {
 
 function isContainer(value: unknown): value is object {
   return isPlainList(value) || (typeof value === 'object' && value !== null && isPlainObject(value))
-}
-
-function failed(error: unknown, what: string): PathmeshError {
-  const { code, message, details } = toPathmeshError(error, 'it failed')
-  return new PathmeshError(code, `${what}: ${message}`, { cause: error, ...(details === undefined ? {} : { details }) })
 }
