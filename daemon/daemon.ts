@@ -32,6 +32,8 @@ import { forgetMesh, loadMesh } from './swarm/mesh-file.ts'
 import { createSwarm, type Swarm } from './swarm/swarm.ts'
 import { openCatalogue, sourceOf } from './wiring.ts'
 import { callRows } from './works/call-table.ts'
+import { dayRows } from './works/day-table.ts'
+import { hostedNames } from './works/hosts-before.ts'
 import { Works } from './works/works.ts'
 import type { Status } from '../proto/node-api.ts'
 import { decodeInvite, type Invite } from '../proto/invite.ts'
@@ -153,6 +155,8 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     self,
     nodeName: name,
     rows: callRows(store.database),
+    sent: dayRows(store.database, 'calls-sent'),
+    hostedNames: hostedNames(store.database),
     openWork: request => sharing.openWork(request),
     commands: peer => commands.get(peer),
     questions: peer => questions.get(peer),

@@ -285,9 +285,11 @@ export const CALL_RESULT_BYTES_MAX = 64 * KiB
 export const CALLS_QUEUED_MAX = 16
 /** Works hosted by one node at the same time: each is a process. */
 export const WORKS_HOSTED_MAX = 256
-/** Calls whose outcome a node remembers, and for how long. */
+/** Calls of one caller, and of all, whose outcome a node remembers, and for how long; and calls of which it notes no more than that. */
 export const CALLS_KEPT_MAX = 4096
+export const CALLS_KEPT_ALL_MAX = 16_384
 export const CALL_KEPT_MS = 24 * 3_600_000
+export const CALL_NOTES_MAX = 200_000
 /** References of one call that are looked up at the same time. */
 export const REFERENCES_ASKED = 16
 /** Lines of a run that are kept for whoever asks, and characters of one. */
@@ -322,7 +324,7 @@ export const LAST_WORDS_MS = 20_000
 export const STATE_LOOK_MS = 500
 /** Between two reports of a run. */
 export const REPORT_MS = 50
-/** How long a host tells the outcome of a run again and again to a daemon that does not take it. */
+/** How long a host tells the outcome of a run again and again to a daemon that does not take it, and its Work publishes to it. */
 export const REPORT_AGAIN_MS = 600_000
 
 // --- local API -----------------------------------------------------------------------------------------------------

@@ -68,8 +68,10 @@ const ADD = [
 /** Runs the command that `argv` (without program and script) asks for. Resolves to the exit status; never rejects. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let context: Context | undefined
+  let doing = 'reading the command'
   const spoken: string[] = []
   const enter: Enter = command => {
+    doing = named(command)
     context = new Context(io, command.optsWithGlobals<GlobalFlags>())
     return context
   }
@@ -79,7 +81,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return misused(error, argv, io, spoken.join(''))
     if (isHungUp(error, context)) return OK
-    return failed(error, context?.output ?? new Output(io, { json: argv.includes('--json') }))
+    return failed(error, doing, context?.output ?? new Output(io, { json: argv.includes('--json') }))
   } finally {
     context?.output.close()
   }
@@ -121,8 +123,14 @@ function isHungUp(error: unknown, context: Context | undefined): boolean {
   return error instanceof HungUp || context?.output.hungUp.reason instanceof HungUp
 }
 
-function failed(error: unknown, output: Output): number {
-  const failure = toPathmeshError(error, 'pathmesh')
+/** A command as it is typed behind `pathmesh`: `works host`. */
+function named(command: Command): string {
+  const above = command.parent
+  return above?.parent == null ? command.name() : `${named(above)} ${command.name()}`
+}
+
+function failed(error: unknown, doing: string, output: Output): number {
+  const failure = toPathmeshError(error, doing)
   output.failure(failure)
   return failure.code === 'ABORTED' ? INTERRUPTED : ERRORS[failure.code].exit
 }

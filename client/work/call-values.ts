@@ -4,8 +4,8 @@
 import { checkWork } from '../../proto/ref.ts'
 import type { Calls } from '../calls.ts'
 import { callWork, type CallWorkOptions } from './call.ts'
-import { fixReferences } from './references.ts'
-import { fromJson, toJson } from './state.ts'
+import { fixedArguments } from './references.ts'
+import { fromJson } from './state.ts'
 
 export interface MeshCallOptions extends CallWorkOptions {
   /** PeerId or name of the node that hosts it; by default this one, or the one where the work lives. */
@@ -27,9 +27,6 @@ export async function callValues(
 ): Promise<unknown> {
   checkWork(work)
   const { signal } = options
-  const fixed = await fixReferences([...args], calls, { signal })
-  const json = (Array.isArray(fixed) ? fixed : []).map((arg: unknown, at) =>
-    toJson(arg === undefined ? null : arg, `argument ${at + 1} of ${work}`)
-  )
+  const json = await fixedArguments(args, calls, work, { signal })
   return fromJson(await callWork(calls, { work, node: on, args: json }, options), reviver)
 }

@@ -30,7 +30,7 @@ export async function openWork({ name, takeOver = false }: WorkRequest, parts: W
     const where = catalogue.nodeName(holder.origin) ?? holder.origin
     throw new PathmeshError(
       'WORK_IN_USE',
-      `${name} lives on ${where}, which is connected: stop it there, publish under another name, or open it with takeOver`,
+      `${name} lives on ${where}, which is connected: \`takeOver\` (\`--take-over\`) moves it here; or publish under another name`,
       { details: { origin: holder.origin, epoch: holder.epoch } }
     )
   }

@@ -1,11 +1,14 @@
-// The calls that this node accepted, and how they ended, on disk: what makes an id mean one call, also after a kill. Ends are kept
-// for a day and so many of them; then the oldest go. An index of all calls, without what they brought, is in memory.
+// The calls that this node accepted, and how they ended, on disk: what makes an id mean one call, also after a kill. Ends are kept for
+// a day, and so many of each caller; of those that go before, a note stays for the rest of it, so that none runs a second time. An
+// index of the calls whose ends are kept, without what they brought, is in memory.
 
-import { CALL_KEPT_MS, CALLS_KEPT_MAX } from '../../proto/limits.ts'
+import { CALL_NOTES_MAX } from '../../proto/limits.ts'
 import type { CallEvents, Outcome } from '../../proto/works-api.ts'
 import type { Clock } from '../clock.ts'
 import { type Database, del, lookUp, put, type Write } from '../store/database.ts'
 import type { CallIdentity } from './call.ts'
+import { type DayRows, dayRows, DayTable } from './day-table.ts'
+import { EndedCalls } from './ended-calls.ts'
 
 export interface CallRow {
   readonly work: string
@@ -32,6 +35,10 @@ export interface CallRows<W> {
   /** Removes both rows of a call. */
   remove(id: string): W[]
   commit(writes: readonly W[]): Promise<void>
+  /** The same, but that a crash of the machine may lose it. */
+  note(writes: readonly W[]): Promise<void>
+  /** Calls that ended, and whose ends are no longer kept. */
+  readonly notes: DayRows<CallRow>
 }
 
 export interface KnownCall extends CallRow {
@@ -42,14 +49,14 @@ export class CallTable<W> {
   readonly #rows: CallRows<W>
   readonly #clock: Pick<Clock, 'now'>
   readonly #open = new Map<string, CallRow>()
-  /** In the order in which they ended. */
-  readonly #ended = new Map<string, CallRow>()
-  /** Ends that are being written. */
-  #ending = 0
+  readonly #ended = new EndedCalls()
+  readonly #notes: DayTable<CallRow>
+  #lettingGo: Promise<void> = Promise.resolve()
 
   constructor(rows: CallRows<W>, clock: Pick<Clock, 'now'>) {
     this.#rows = rows
     this.#clock = clock
+    this.#notes = new DayTable(rows.notes, clock, CALL_NOTES_MAX)
   }
 
   /** Reads the index, and removes what is past its time. The calls that had not ended. */
@@ -59,23 +66,23 @@ export class CallTable<W> {
       if (row.ended === null) this.#open.set(id, row)
       else ended.push([row.ended, id, row])
     }
-    for (const [, id, row] of ended.sort(([a], [b]) => a - b)) this.#ended.set(id, row)
-    const expired = this.#expired(0)
-    await this.#remove(expired)
+    for (const [, id, row] of ended.sort(([a], [b]) => a - b)) this.#ended.add(id, row)
+    await this.#notes.open()
+    await this.#letGo()
     return [...this.#open].map(([id, row]) => ({ id, ...row }))
   }
 
-  get(id: string): CallRow | undefined {
-    return this.#open.get(id) ?? this.#ended.get(id)
+  /** A call by its id, ended or not. One that ended, and that `endOf` does not know, is noted alone. */
+  async find(id: string): Promise<CallRow | undefined> {
+    return this.#open.get(id) ?? this.#ended.get(id) ?? (await this.#notes.get(id))
   }
 
   /** Writes down a call that is new; `began`: that it is about to be handed to its host. */
   async accept({ id, work, caller }: CallIdentity, at: number, began: boolean): Promise<void> {
     const row: CallRow = { work, caller, at, ended: null, began }
-    const expired = this.#expired(0)
-    await this.#rows.commit([this.#rows.putCall(id, row), ...expired.flatMap(old => this.#rows.remove(old))])
-    for (const old of expired) this.#ended.delete(old)
+    await this.#rows.commit([this.#rows.putCall(id, row)])
     this.#open.set(id, row)
+    await this.#letGoInTurn()
   }
 
   /** Writes down that a call which waited is about to be handed to its host. */
@@ -92,44 +99,34 @@ export class CallTable<W> {
     const row = this.#open.get(id)
     if (row === undefined) return
     const ended = { ...row, ended: this.#clock.now() }
-    this.#ending++
-    const expired = this.#expired(this.#ending)
-    try {
-      await this.#rows.commit([
-        this.#rows.putCall(id, ended),
-        this.#rows.putEnd(id, { outcome, state }),
-        ...expired.flatMap(old => this.#rows.remove(old))
-      ])
-    } finally {
-      this.#ending--
-    }
-    for (const old of expired) this.#ended.delete(old)
+    await this.#rows.commit([this.#rows.putCall(id, ended), this.#rows.putEnd(id, { outcome, state })])
     this.#open.delete(id)
-    this.#ended.set(id, ended)
+    this.#ended.add(id, ended)
+    await this.#letGoInTurn()
   }
 
-  /** How a call ended; undefined where it has not, or is not known. */
+  /** How a call ended; undefined where it has not, is not known, or was let go of. */
   endOf(id: string): Promise<EndRow | undefined> {
     return this.#rows.end(id)
   }
 
-  /** What is past its time, or too many beside so many more. */
-  #expired(more: number): string[] {
-    const oldest = this.#clock.now() - CALL_KEPT_MS
-    let tooMany = this.#ended.size + more - CALLS_KEPT_MAX
-    const expired: string[] = []
-    for (const [id, { ended }] of this.#ended) {
-      if (tooMany <= 0 && (ended ?? 0) >= oldest) break
-      expired.push(id)
-      tooMany--
-    }
-    return expired
+  #letGoInTurn(): Promise<void> {
+    // What was asked for is on the disk; where this fails, the next call tries it again.
+    this.#lettingGo = this.#lettingGo.then(() => this.#letGo()).catch(() => undefined)
+    return this.#lettingGo
   }
 
-  async #remove(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return
-    await this.#rows.commit(ids.flatMap(id => this.#rows.remove(id)))
-    for (const id of ids) this.#ended.delete(id)
+  /** Removes what is past its day, and leaves a note of what is too much. In memory last: until then it is found there. */
+  async #letGo(): Promise<void> {
+    const expired = this.#ended.expired(this.#clock.now())
+    if (expired.length > 0) await this.#rows.note(expired.flatMap(([id]) => this.#rows.remove(id)))
+    for (const [id] of expired) this.#ended.delete(id)
+    for (let excess = this.#ended.excess(); excess !== undefined; excess = this.#ended.excess()) {
+      const [id, row] = excess
+      await this.#notes.note(id, row, row.ended ?? this.#clock.now())
+      await this.#rows.note(this.#rows.remove(id))
+      this.#ended.delete(id)
+    }
   }
 }
 
@@ -143,6 +140,8 @@ export function callRows(database: Database): CallRows<Write> {
     end: id => lookUp(ends, id),
     putEnd: (id, row) => put(ends, id, row),
     remove: id => [del(calls, id), del(ends, id)],
-    commit: writes => database.commit(writes)
+    commit: writes => database.commit(writes),
+    note: writes => database.note(writes),
+    notes: dayRows(database, 'call-notes')
   }
 }

@@ -20,15 +20,17 @@ import { orAborted, withDeadline } from '../deadline.ts'
 import type { Log } from '../log.ts'
 import { checkCall, checkOutcome } from './bounds.ts'
 import { Call } from './call.ts'
-import type { CallTable } from './call-table.ts'
+import type { CallRow, CallTable } from './call-table.ts'
 import { HostedWork } from './hosted-work.ts'
-import { failed, HOW, neverBegan } from './outcomes.ts'
+import { type HostedNames, HostsBefore } from './hosts-before.ts'
+import { failed, HOW, letGo, neverBegan } from './outcomes.ts'
 
 export interface LocalWorksParts<W> {
   /** PeerId and name of this node. */
   readonly self: string
   readonly nodeName: string
   readonly table: CallTable<W>
+  readonly hostedNames: HostedNames
   /** Makes this node the home of a work, and its folder. */
   readonly openWork: (request: WorkRequest) => Promise<WorkFolder>
   readonly clock: Clock
@@ -38,6 +40,7 @@ export interface LocalWorksParts<W> {
 export class LocalWorks<W> {
   readonly #parts: LocalWorksParts<W>
   readonly #works = new Map<string, HostedWork>()
+  readonly #before: HostsBefore
   /** Calls under way, and the last that ended. */
   readonly #calls = new Map<string, Call>()
   /** Those that ended, oldest first, and what keeps them from being forgotten in time. */
@@ -47,6 +50,7 @@ export class LocalWorks<W> {
 
   constructor(parts: LocalWorksParts<W>) {
     this.#parts = parts
+    this.#before = new HostsBefore({ names: parts.hostedNames, clock: parts.clock, log: parts.log })
     // Each call whose end waits for the disk listens to it.
     setMaxListeners(0, this.#stop.signal)
   }
@@ -54,6 +58,7 @@ export class LocalWorks<W> {
   /** Reads what earlier lives of this daemon left: what never began has ended, what ran may go on. */
   async open(): Promise<void> {
     const { table, clock } = this.#parts
+    await this.#before.open()
     for (const { id, work, caller, at, began } of await table.open()) {
       if (!began) {
         await table.end(id, failed(neverBegan({ work, id }, HOW.restarted)), {})
@@ -68,11 +73,13 @@ export class LocalWorks<W> {
   /** Programs can reach this daemon from now on: hosts that were there before have a while to come back. */
   start(): void {
     for (const work of this.#works.values()) work.awaitHost()
+    this.#before.start()
   }
 
   /** Ends all waits. What runs is on disk, and is found again by the next life of this daemon. */
   stop(): void {
     this.#stop.abort(new PathmeshError('ABORTED', 'the daemon stops'))
+    this.#before.stop()
     for (const work of this.#works.values()) work.stop()
     for (const call of this.#calls.values()) call.release()
     for (const cancel of this.#told.values()) cancel()
@@ -89,22 +96,25 @@ export class LocalWorks<W> {
   }
 
   /** Whether a call of this id was begun here by this node. */
-  knows(id: string): boolean {
-    const { self, table } = this.#parts
-    return (this.#calls.get(id) ?? table.get(id))?.caller === self
+  async knows(id: string): Promise<boolean> {
+    return (await this.#find(id))?.caller === this.#parts.self
   }
 
   // --- callers -----------------------------------------------------------------------------------------------------
 
   /**
    * Begins a call, or finds the one of that id; it is on the disk when this resolves. NOT_FOUND while no program hosts the work,
-   * or not for the caller; INCOMPATIBLE, IN_USE, TOO_LARGE; ALREADY_EXISTS for the id of another call.
+   * or not for the caller, and none comes back to it after a restart; INCOMPATIBLE, IN_USE, TOO_LARGE; ALREADY_EXISTS for the id of another call.
    */
   async call(request: CallRequest, caller: string): Promise<Called> {
     this.#refuseStopped()
-    const { self, table, clock, nodeName } = this.#parts
+    const { self, clock, nodeName } = this.#parts
     const { id, work } = request
-    const known = this.#calls.get(id) ?? table.get(id)
+    if ((await this.#find(id)) === undefined) await this.#before.back({ id, work, caller })
+    const found = await this.#find(id)
+    this.#refuseStopped()
+    // The same may have been asked for at the same time.
+    const known = this.#calls.get(id) ?? found
     if (known !== undefined) {
       if (known.caller !== caller || known.work !== work)
         throw new PathmeshError('ALREADY_EXISTS', `${id} is the id of another call: choose one at random for each`)
@@ -140,20 +150,20 @@ export class LocalWorks<W> {
       await call.accepted
       return call.events(after, clock, signal)
     }
-    const row = table.get(id)
-    const end = row?.caller === caller ? await table.endOf(id) : undefined
-    if (row === undefined || end === undefined) throw this.#noCall(id)
-    const next = Math.max(after, row.ended ?? 0)
-    return { next, phase: 'done', state: end.state, logs: [], missed: 0, progress: null, outcome: end.outcome }
+    const row = await table.find(id)
+    if (row === undefined || row.ended === null || row.caller !== caller) throw this.#noCall(id)
+    const { outcome, state } = (await table.endOf(id)) ?? { outcome: failed(letGo({ id, work: row.work })), state: {} }
+    return { next: Math.max(after, row.ended), phase: 'done', state, logs: [], missed: 0, progress: null, outcome }
   }
 
   /** Ends a call that waits, and tells the host of one that runs; of one that is over, nothing. NOT_FOUND as for `events`. */
   async cancel(id: string, caller: string): Promise<void> {
     this.#refuseStopped()
-    const { table, clock } = this.#parts
-    const call = this.#calls.get(id)
-    if ((call ?? table.get(id))?.caller !== caller) throw this.#noCall(id)
-    if (call === undefined || call.outcome !== null) return
+    const { clock } = this.#parts
+    if (this.#before.cancel(id, caller)) return
+    const call = await this.#find(id)
+    if (call?.caller !== caller) throw this.#noCall(id)
+    if (!(call instanceof Call) || call.outcome !== null) return
     const work = this.#work(call.work)
     await withDeadline(clock, CALL_ANSWER_MS, `cancelling ${id}`, undefined, signal =>
       orAborted(work.cancel(call), signal)
@@ -178,16 +188,19 @@ export class LocalWorks<W> {
     } finally {
       this.#claiming--
     }
+    await this.#before.coming(request.work)
     signal.throwIfAborted()
     this.#refuseHost(request)
     const work = this.#work(request.work)
     const host = work.attach(request)
+    this.#before.came(request.work)
     this.#parts.log.info('a work is hosted', { work: request.work, module: request.module, hosted: request.hosted })
     try {
       yield { event: 'hosting', ...opened }
       yield* host.lines(signal)
     } finally {
       work.detach(host)
+      if (!this.#stop.signal.aborted && work.host === undefined) this.#before.left(request.work)
       this.#parts.log.info('a work is no longer hosted', { work: request.work })
     }
   }
@@ -197,10 +210,11 @@ export class LocalWorks<W> {
     this.#refuseStopped()
     const { clock, table } = this.#parts
     const { id, outcome } = request
+    const isOver = !this.#calls.has(id) && (await table.find(id)) !== undefined
     const call = this.#calls.get(id)
     const ending = call?.ending
     if (outcome !== undefined) checkOutcome(call?.work ?? id, outcome)
-    if (outcome !== undefined && (ending !== undefined || (call === undefined && table.get(id) !== undefined))) {
+    if (outcome !== undefined && (ending !== undefined || isOver)) {
       await withDeadline(clock, CALL_ANSWER_MS, `the end of ${id}`, undefined, signal =>
         orAborted(ending ?? Promise.resolve(), signal)
       )
@@ -212,6 +226,10 @@ export class LocalWorks<W> {
   }
 
   // --- in common ---------------------------------------------------------------------------------------------------
+
+  async #find(id: string): Promise<Call | CallRow | undefined> {
+    return this.#calls.get(id) ?? (await this.#parts.table.find(id))
+  }
 
   #work(name: string): HostedWork {
     const known = this.#works.get(name)

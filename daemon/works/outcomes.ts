@@ -29,7 +29,16 @@ export const unknown = ({ work, id }: Call): PathmeshError =>
     { details: { work, id } }
   )
 
-export const cancelled = ({ work }: Call): PathmeshError =>
+/** It ended, and its caller has made so many calls since that the outcome had to go. */
+export const letGo = ({ work, id }: Pick<Call, 'work' | 'id'>): PathmeshError =>
+  new PathmeshError(
+    'OUTCOME_UNKNOWN',
+    `${work}: the call ${id} ended, and what came of it is no longer kept, since so many ended after it. Look at what it ` +
+      'should have done before you call again, under another id',
+    { details: { work, id } }
+  )
+
+export const cancelled = ({ work }: Pick<Call, 'work'>): PathmeshError =>
   new PathmeshError('ABORTED', `the call of ${work} was cancelled before it began`)
 
 export const HOW = {

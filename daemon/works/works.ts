@@ -3,7 +3,7 @@
 
 import { setMaxListeners } from 'node:events'
 import { PathmeshError } from '../../proto/errors.ts'
-import { CALLS_KEPT_MAX } from '../../proto/limits.ts'
+import { CALL_NOTES_MAX } from '../../proto/limits.ts'
 import type {
   CallEvents,
   CallEventsQuery,
@@ -19,6 +19,7 @@ import type {
 import type { Handler } from '../rpc.ts'
 import type { KnownWork } from '../sharing/works.ts'
 import { type CallRows, CallTable } from './call-table.ts'
+import { type DayRows, DayTable } from './day-table.ts'
 import { LocalWorks, type LocalWorksParts } from './local-works.ts'
 import { RemoteWorks, type RemoteWorksParts } from './remote-works.ts'
 
@@ -40,6 +41,8 @@ export interface WorkNodes {
 export interface WorksParts<W>
   extends Omit<LocalWorksParts<W>, 'table'>, Pick<RemoteWorksParts, 'commands' | 'questions' | 'catalogue'> {
   readonly rows: CallRows<W>
+  /** Under the id of a call, the PeerId of the node that it was sent to. */
+  readonly sent: DayRows<string>
   readonly nodes: WorkNodes
 }
 
@@ -49,18 +52,20 @@ export class Works<W> {
   readonly #local: LocalWorks<W>
   readonly #remote: RemoteWorks
   /** Where calls went whose node this one chose: the same call again goes there again, although the work may have moved. */
-  readonly #sentTo = new Map<string, string>()
+  readonly #sentTo: DayTable<string>
 
-  constructor({ rows, nodes, commands, questions, catalogue, ...parts }: WorksParts<W>) {
+  constructor({ rows, sent, nodes, commands, questions, catalogue, ...parts }: WorksParts<W>) {
     this.#self = parts.self
     this.#nodes = nodes
+    this.#sentTo = new DayTable(sent, parts.clock, CALL_NOTES_MAX)
     this.#local = new LocalWorks({ ...parts, table: new CallTable(rows, parts.clock) })
     this.#remote = new RemoteWorks({ commands, questions, catalogue, local: this.#local, clock: parts.clock })
   }
 
   /** Reads what is left of calls of earlier lives of this daemon. */
-  open(): Promise<void> {
-    return this.#local.open()
+  async open(): Promise<void> {
+    await this.#sentTo.open()
+    await this.#local.open()
   }
 
   /** To be called once programs can reach this daemon: only then can a host come back. */
@@ -93,20 +98,20 @@ export class Works<W> {
     const peer = node === undefined ? await this.#home(request) : this.#meant(node)
     if (peer === this.#self) return this.#local.call(request, this.#self)
     this.#mustReach(peer)
-    if (node === undefined) this.#remember(request.id, peer)
+    if (node === undefined) await this.#sentTo.note(request.id, peer)
     return this.#remote.call(peer, request, signal)
   }
 
   /** What became of a call, where it runs. */
   async events({ id, node, after = '0' }: CallEventsQuery, signal: AbortSignal): Promise<CallEvents> {
-    const peer = this.#where(id, node)
+    const peer = await this.#where(id, node)
     if (peer === this.#self) return this.#local.events(id, Number(after), this.#self, signal)
     this.#mustReach(peer)
     return this.#remote.events(peer, id, Number(after), signal)
   }
 
   async cancel({ id, node }: CancelRequest, signal: AbortSignal): Promise<void> {
-    const peer = this.#where(id, node)
+    const peer = await this.#where(id, node)
     if (peer === this.#self) return this.#local.cancel(id, this.#self)
     this.#mustReach(peer)
     return this.#remote.cancel(peer, id, signal)
@@ -138,8 +143,8 @@ export class Works<W> {
   // --- which node --------------------------------------------------------------------------------------------------
 
   async #home({ id, work }: Pick<CallRequest, 'id' | 'work'>): Promise<string> {
-    if (this.#local.knows(id)) return this.#self
-    const sent = this.#sentTo.get(id)
+    if (await this.#local.knows(id)) return this.#self
+    const sent = await this.#sentTo.get(id)
     if (sent !== undefined) return sent
     if (this.#local.hosts(work)) return this.#self
     const holder = await this.#nodes.holder(work)
@@ -147,9 +152,9 @@ export class Works<W> {
     return holder ?? this.#self
   }
 
-  #where(id: string, node: string | undefined): string {
+  async #where(id: string, node: string | undefined): Promise<string> {
     if (node !== undefined) return this.#meant(node)
-    return this.#local.knows(id) ? this.#self : (this.#sentTo.get(id) ?? this.#self)
+    return (await this.#local.knows(id)) ? this.#self : ((await this.#sentTo.get(id)) ?? this.#self)
   }
 
   /** The one node of a PeerId or a name. */
@@ -183,12 +188,6 @@ export class Works<W> {
       `${nameOf(peer) ?? peer} is not connected, and the work is there: see \`pathmesh peers\``,
       { details: { peerId: peer, sent: false } }
     )
-  }
-
-  #remember(id: string, peer: string): void {
-    this.#sentTo.set(id, peer)
-    const [oldest] = this.#sentTo.keys()
-    if (this.#sentTo.size > CALLS_KEPT_MAX && oldest !== undefined) this.#sentTo.delete(oldest)
   }
 }
 

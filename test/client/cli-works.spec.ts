@@ -240,6 +240,7 @@ describe('the commands of Works', () => {
     const { status, out, err } = await command(['run', 'train', '--id', ID], { signal: abort.signal })
     assert.deepEqual([status, out], [130, ''])
     assert.match(err, /cancelling/)
+    assert.match(err, /^pathmesh: run: cancelled \[ABORTED\]$/m)
     assert.deepEqual(daemon.bodies('cancelCall'), [{ id: ID, node: PEER }])
   })
 
@@ -303,6 +304,7 @@ describe('the commands of Works', () => {
     )
     assert.match(words.out, new RegExp(`^call ${ID}\n(?:.*\n)*done ${ID}$`, 'm'))
     assert.match(words.err, /^train\| epoch 1$/m)
+    assert.match(words.err, /^pathmesh: works host: cancelled \[ABORTED\]$/m)
     const [body] = daemon.bodies('host')
     assert.ok(typeof body === 'object' && body !== null && 'hash' in body && 'module' in body)
     const { hash, module: told, ...asked } = body

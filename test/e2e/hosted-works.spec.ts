@@ -163,7 +163,7 @@ describe('a hosted Work', function () {
       const call = work.run({ ms: 4000 })
       await until('it runs', () => counts.count === 1)
       await must(daemons[1]).kill9()
-      daemons[1] = await must(daemons[1]).again()
+      daemons[1] = scene.own(await must(daemons[1]).again())
       return await call
     })
     assert.equal(result, 1)
@@ -186,7 +186,7 @@ describe('a hosted Work', function () {
         await until('both run', () => unknown.count === 1 && again.count === 1)
         for (const { child } of started) child.kill('SIGKILL')
         await must(daemons[1]).kill9()
-        daemons[1] = await must(daemons[1]).again()
+        daemons[1] = scene.own(await must(daemons[1]).again())
         await host('again', 'CountsAgain')
       })()
     ])
@@ -200,7 +200,7 @@ describe('a hosted Work', function () {
       await until('it runs', () => stays.state !== '')
       await must(daemons[1]).kill9()
       await call
-      daemons[1] = await must(daemons[1]).again()
+      daemons[1] = scene.own(await must(daemons[1]).again())
     })
   })
 })

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { CallTable } from '../../../daemon/works/call-table.ts'
-import { CALL_KEPT_MS, CALLS_KEPT_MAX } from '../../../proto/limits.ts'
+import { EndedCalls } from '../../../daemon/works/ended-calls.ts'
+import { CALL_KEPT_MS, CALLS_KEPT_ALL_MAX, CALLS_KEPT_MAX } from '../../../proto/limits.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { MemoryRows } from './hosting-node.ts'
 
@@ -13,8 +14,8 @@ async function opened(rows = new MemoryRows(), clock = new ManualClock()) {
   const table = new CallTable(rows, clock)
   const open = await table.open()
   const accept = (id: string): Promise<void> => table.accept({ id, work: 'w', caller: 'k' }, clock.now(), true)
-  const run = async (id: string): Promise<void> => {
-    await accept(id)
+  const run = async (id: string, caller = 'k'): Promise<void> => {
+    await table.accept({ id, work: 'w', caller }, clock.now(), true)
     await table.end(id, DONE, { id })
   }
   return { rows, clock, table, open, accept, run }
@@ -45,29 +46,63 @@ describe('the table of calls', () => {
       await run('old')
       await clock.advance(CALL_KEPT_MS)
       await run('at the bound')
-      assert.notEqual(table.get('old'), undefined)
+      assert.notEqual(await table.find('old'), undefined)
       await clock.advance(1)
-      const { table: now, accept } = isRestarted ? await opened(rows, clock) : { table, accept: () => run('next') }
-      if (!isRestarted) await accept('next')
-      assert.deepEqual([now.get('old'), rows.rows.has('old'), rows.ends.has('old')], [undefined, false, false])
-      assert.notEqual(now.get('at the bound'), undefined)
+      const now = isRestarted ? (await opened(rows, clock)).table : table
+      if (!isRestarted) await run('next')
+      assert.deepEqual([await now.find('old'), rows.rows.has('old'), rows.ends.has('old')], [undefined, false, false])
+      assert.notEqual(await now.find('at the bound'), undefined)
     }
   })
 
-  it(`keeps ${CALLS_KEPT_MAX} ends; those that ended first go first, and what has not ended stays`, async () => {
+  it(`keeps ${CALLS_KEPT_MAX} ends of a caller; past that its own oldest go, and a note stays, for the rest of the day`, async () => {
     const { rows, clock, table, accept, run } = await opened()
-    await accept('open')
-    await accept('ended last')
-    for (let i = 0; i < CALLS_KEPT_MAX; i++) await run(`c${i}`)
-    assert.equal(rows.ends.size, CALLS_KEPT_MAX)
+    await run("another's", 'other')
     await clock.advance(1)
-    await table.end('ended last', DONE, {})
-    assert.deepEqual([rows.ends.size, rows.ends.has('c0'), rows.ends.has('c1')], [CALLS_KEPT_MAX, false, true])
+    await accept('open')
+    for (let i = 0; i < CALLS_KEPT_MAX; i++) await run(`c${i}`)
+    assert.equal(rows.ends.size, 1 + CALLS_KEPT_MAX)
     await Promise.all([run('x'), run('y')])
-    assert.deepEqual([rows.ends.size, rows.ends.has('c2'), rows.ends.has('c3')], [CALLS_KEPT_MAX, false, true])
-    assert.notEqual(table.get('open'), undefined)
+    assert.deepEqual([rows.ends.has('c0'), rows.ends.has('c1'), rows.ends.has('c2')], [false, false, true])
+    assert.deepEqual([rows.ends.has("another's"), rows.ends.size], [true, 1 + CALLS_KEPT_MAX])
+    const gone = await table.find('c0')
+    assert.deepEqual([gone?.caller, gone?.work, gone?.ended], ['k', 'w', clock.now()])
+    assert.deepEqual([await table.endOf('c0'), rows.rows.has('c0')], [undefined, false])
+    assert.equal((await table.find('open'))?.ended, null)
+    await clock.advance(1)
     const again = await opened(rows, clock)
     await again.run('z')
-    assert.deepEqual([rows.ends.has('c3'), rows.ends.has('ended last')], [false, true])
+    assert.deepEqual([rows.ends.has('c2'), rows.ends.has('c3')], [false, true])
+    assert.notEqual(await again.table.find('c2'), undefined)
+    await clock.advance(CALL_KEPT_MS)
+    const { table: later } = await opened(rows, clock)
+    assert.deepEqual([await later.find('c0'), await later.find("another's")], [undefined, undefined])
+  })
+
+  it(`keeps ${CALLS_KEPT_ALL_MAX} ends of all callers; past that the caller with the most loses its oldest`, async () => {
+    const ended = new EndedCalls()
+    const row = (caller: string) => ({ work: 'w', caller, at: 1, ended: 2, began: true })
+    for (let i = 0; i < CALLS_KEPT_ALL_MAX - 1; i++) ended.add(`c${i}`, row(`k${i % 8}`))
+    ended.add('of the most', row('k5'))
+    assert.equal(ended.excess(), undefined)
+    ended.add('first of a new one', row('new'))
+    assert.equal(ended.excess()?.[0], 'c5')
+    ended.delete('c5')
+    assert.equal(ended.excess(), undefined)
+  })
+
+  it('finds a call in each moment of being let go of, and keeps its end while the disk takes no note', async () => {
+    const { rows, table, run } = await opened()
+    for (let i = 0; i < CALLS_KEPT_MAX; i++) await run(`c${i}`)
+    let commits = 0
+    rows.beforeCommit = async () => {
+      commits++
+      assert.notEqual(await table.find('c0'), undefined)
+      if (commits === 3) throw new Error('full')
+    }
+    await run('x')
+    assert.equal(rows.ends.has('c0'), true)
+    await run('y')
+    assert.deepEqual([rows.ends.has('c0'), rows.ends.has('c1'), rows.ends.has('c2')], [false, false, true])
   })
 })

@@ -4,6 +4,8 @@
 import assert from 'node:assert/strict'
 import { silentLog } from '../../../daemon/log.ts'
 import { type CallRow, type CallRows, CallTable, type EndRow } from '../../../daemon/works/call-table.ts'
+import type { DayRows, Noted } from '../../../daemon/works/day-table.ts'
+import type { HostedNames } from '../../../daemon/works/hosts-before.ts'
 import { LocalWorks } from '../../../daemon/works/local-works.ts'
 import type { CallEvents, CallRequest, HostLine, HostRequest, Outcome } from '../../../proto/works-api.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
@@ -15,10 +17,46 @@ export const OTHER_HASH = 'b'.repeat(64)
 
 type Write = () => void
 
+/** Notes as they are on a disk. */
+export class MemoryNotes<V> implements DayRows<V> {
+  readonly notes = new Map<string, { readonly at: number; readonly value: V }>()
+
+  async get(id: string): Promise<V | undefined> {
+    return this.notes.get(id)?.value
+  }
+  async put(id: string, at: number, value: V): Promise<void> {
+    this.notes.set(id, { at, value })
+  }
+  async *byAge(): AsyncGenerator<Noted> {
+    const all = [...this.notes].map(([id, { at }]) => [id, at] as const)
+    yield* all.sort(([, a], [, b]) => a - b)
+  }
+  async remove(old: readonly Noted[]): Promise<void> {
+    for (const [id] of old) this.notes.delete(id)
+  }
+}
+
+export class MemoryNames implements HostedNames {
+  readonly names = new Set<string>()
+
+  async list(): Promise<string[]> {
+    return [...this.names]
+  }
+  async put(work: string): Promise<void> {
+    this.names.add(work)
+  }
+  async remove(works: readonly string[]): Promise<void> {
+    for (const work of works) this.names.delete(work)
+  }
+}
+
 /** Rows as they are on a disk. */
 export class MemoryRows implements CallRows<Write> {
   readonly rows = new Map<string, CallRow>()
   readonly ends = new Map<string, EndRow>()
+  readonly notes = new MemoryNotes<CallRow>()
+  /** Works that are hosted on the node of these rows. */
+  readonly hosted = new MemoryNames()
   /** Runs before a commit; where it throws, nothing is written. */
   beforeCommit: () => Promise<void> | void = () => undefined
 
@@ -40,6 +78,9 @@ export class MemoryRows implements CallRows<Write> {
   async commit(writes: readonly Write[]): Promise<void> {
     await this.beforeCommit()
     for (const write of writes) write()
+  }
+  async note(writes: readonly Write[]): Promise<void> {
+    await this.commit(writes)
   }
 }
 
@@ -86,6 +127,7 @@ export class HostingNode {
       self: SELF,
       nodeName: 'gpu-1',
       table: new CallTable(rows, clock),
+      hostedNames: rows.hosted,
       openWork: async ({ name }) => {
         this.claimed.push(name)
         return { work: name, origin: SELF, folder: `/data/works/${name}` }

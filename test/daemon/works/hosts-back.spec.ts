@@ -7,7 +7,7 @@ import { PathmeshError } from '../../../proto/errors.ts'
 import { HOST_BACK_MS } from '../../../proto/limits.ts'
 import { settled } from '../../helpers/manual-clock.ts'
 import { failsWith } from '../../helpers/trees.ts'
-import { codeOf, HASH, HostingNode, OTHER_HASH, type Program } from './hosting-node.ts'
+import { codeOf, HASH, HostingNode, idOf, OTHER, OTHER_HASH, type Program, SELF } from './hosting-node.ts'
 
 const full = (): Promise<never> => Promise.reject(new PathmeshError('NO_SPACE', 'full'))
 
@@ -195,5 +195,50 @@ describe('a daemon that is restarted', () => {
     assert.equal(codeOf(await node.told(ids[1] ?? '')), 'OUTCOME_UNKNOWN')
     const next = await node.call()
     assert.deepEqual(program.calls, [next])
+  })
+
+  it('lets a new call wait for a host that was there before, as long as that may take', async () => {
+    const id = idOf('early')
+    const [first, same] = [node.call({ id }), node.works.call({ id, work: 'train', args: [] }, SELF)]
+    await settled()
+    const program = await node.host()
+    assert.deepEqual(await first, id)
+    await same
+    assert.deepEqual(program.calls, [id])
+
+    const later = await node.again()
+    const late = later.call()
+    const refused = assert.rejects(late, failsWith('NOT_FOUND', /no program hosts train/))
+    await later.clock.advance(HOST_BACK_MS - 1)
+    assert.equal(later.clock.pending, 2)
+    await later.clock.advance(1)
+    await refused
+    await assert.rejects(later.call(), failsWith('NOT_FOUND'))
+    assert.deepEqual(later.rows.hosted.names, new Set())
+  })
+
+  it('begins no call that was cancelled while it waited for its host', async () => {
+    const id = idOf('early')
+    const early = assert.rejects(node.call({ id }), failsWith('ABORTED', /cancelled before it began/))
+    await settled()
+    await assert.rejects(node.works.cancel(id, OTHER), failsWith('NOT_FOUND'))
+    await node.works.cancel(id, SELF)
+    await early
+    assert.deepEqual((await node.host()).calls, [])
+  })
+
+  it('lets no call wait for a host that had left, for one that never was, or once it stops', async () => {
+    const program = await node.host()
+    await program.vanish()
+    assert.deepEqual(node.rows.hosted.names, new Set())
+    await node.clock.advance(HOST_BACK_MS)
+    const again = await node.again()
+    for (const work of ['train', 'other']) await assert.rejects(again.call({ work }), failsWith('NOT_FOUND'))
+    await again.host()
+    const last = await again.again()
+    const early = assert.rejects(last.call(), failsWith('DAEMON_UNREACHABLE'))
+    await settled()
+    last.works.stop()
+    await early
   })
 })

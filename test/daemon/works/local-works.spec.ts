@@ -133,6 +133,23 @@ describe('calling a work', () => {
     assert.deepEqual((await node.told(id)).logs.length, 1)
   })
 
+  it('begins none again whose outcome had to go: nobody knows what came of it', async () => {
+    const program = await node.host()
+    const id = idOf('x')
+    const row = { work: 'train', caller: SELF, at: 1, ended: 2, began: true }
+    await node.rows.notes.put(id, node.clock.now(), row)
+    assert.deepEqual(await node.works.call({ id, work: 'train', args: [] }, SELF), { node: SELF, known: true })
+    assert.deepEqual([program.calls, await node.works.knows(id)], [[], true])
+    const { phase, outcome } = await node.told(id)
+    assert.deepEqual([phase, codeOf({ outcome })], ['done', 'OUTCOME_UNKNOWN'])
+    assert.match(outcome?.ok === false ? outcome.error.detail : '', /ended, and what came of it is no longer kept/)
+    await node.works.cancel(id, SELF)
+    // Its host may not have heard that its report was taken.
+    await node.end(id)
+    await assert.rejects(node.works.call({ id, work: 'train', args: [] }, OTHER), failsWith('ALREADY_EXISTS'))
+    await assert.rejects(node.told(id, 0, OTHER), failsWith('NOT_FOUND'))
+  })
+
   it('refuses an id that is taken by another caller or for another work', async () => {
     await node.host()
     const id = await node.call()

@@ -12,6 +12,7 @@ import {
   CALL_ANSWER_MS,
   CALL_ARGS_BYTES_MAX,
   CALL_EVENTS_MS,
+  CALL_KEPT_MS,
   COPIES_MS,
   FRAME_HEADER_BYTES_MAX,
   LOG_LINE_CHARS_MAX,
@@ -21,7 +22,7 @@ import type { HostLine, HostRequest } from '../../../proto/works-api.ts'
 import { ManualClock, settled } from '../../helpers/manual-clock.ts'
 import { duplexPair, type MemoryEnd } from '../../helpers/memory-duplex.ts'
 import { collect, failsWith } from '../../helpers/trees.ts'
-import { HASH, idOf, MemoryRows } from './hosting-node.ts'
+import { HASH, idOf, MemoryNotes, MemoryRows } from './hosting-node.ts'
 
 const never = new AbortController().signal
 
@@ -38,6 +39,7 @@ class Mesh {
   /** What each was to know before it went on, and when it did. */
   readonly reached: { node: string; reach: Readonly<Record<string, number>> }[] = []
   untilReached: Promise<void> = Promise.resolve()
+  readonly #disks = new Map<string, { readonly rows: MemoryRows; readonly sent: MemoryNotes<string> }>()
   readonly #ends: MemoryEnd[] = []
   readonly #hosts = new AbortController()
 
@@ -45,7 +47,10 @@ class Mesh {
     setMaxListeners(0, this.#hosts.signal)
   }
 
+  /** A node; where one of that name was there before, its daemon is another, on the same disk. */
   add(self: string): Works<() => void> {
+    const disk = this.#disks.get(self) ?? { rows: new MemoryRows(), sent: new MemoryNotes<string>() }
+    this.#disks.set(self, disk)
     const callers = (kind: string) => {
       const open = new Map<string, Caller>()
       return async (peer: string): Promise<Caller> => {
@@ -60,7 +65,9 @@ class Mesh {
     const works = new Works({
       self,
       nodeName: self,
-      rows: new MemoryRows(),
+      rows: disk.rows,
+      sent: disk.sent,
+      hostedNames: disk.rows.hosted,
       openWork: async ({ name }) => ({ work: name, origin: self, folder: `/${self}/${name}` }),
       commands: callers('commands'),
       questions: callers('questions'),
@@ -240,6 +247,24 @@ describe('works of several nodes', () => {
     assert.equal((await a.call(here, never)).node, 'a')
     assert.equal((await a.call({ ...here, node: 'a' }, never)).known, true)
     assert.equal((await a.events({ id: here.id }, never)).phase, 'starting')
+  })
+
+  it('are called without a node where they were before, for a day, although the caller was restarted', async () => {
+    assert.ok(a && b && c)
+    await mesh.host(b)
+    mesh.holders.set('train', 'b')
+    await a.call(request, never)
+    a.stop()
+    await mesh.host(c)
+    mesh.holders.set('train', 'c')
+    const again = mesh.add('a')
+    await again.open()
+    assert.deepEqual(await again.call(request, never), { node: 'b', known: true })
+    assert.equal((await again.events({ id: request.id }, never)).phase, 'starting')
+    await mesh.clock.advance(CALL_KEPT_MS + 1)
+    const later = mesh.add('a')
+    await later.open()
+    assert.deepEqual(await later.call(request, never), { node: 'c', known: false })
   })
 
   it('are not found where nobody knows the node or the work, unless nobody was heard yet', async () => {
