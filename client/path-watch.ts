@@ -4,7 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { WatchEvent } from '../proto/api.ts'
 import { hasCode, PathmeshError } from '../proto/errors.ts'
-import { PROVIDER_RETRY_LAST_MS, PROVIDER_RETRY_MS } from '../proto/limits.ts'
+import { PROVIDER_RETRY_LAST_MS, PROVIDER_RETRY_MS, TIMER_MS_MAX } from '../proto/limits.ts'
 import { formatRef, type NameRef, type Ref } from '../proto/ref.ts'
 import type { CallOptions, Calls } from './calls.ts'
 import { peerIdOf } from './node-id.ts'
@@ -36,9 +36,6 @@ export interface WaitForOptions extends CallOptions {
   /** Milliseconds after which it fails with TIMEOUT; without it, it waits for as long as the daemon runs. */
   readonly timeoutMs?: number | undefined
 }
-
-/** The longest that a timer takes, 24 days. */
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** Changes of this name, or of one that it lies in, of the node that the reference names, or of every node. */
 export async function* watchPath(

@@ -218,7 +218,9 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this.isPublished ? `${this.constructor.name}(${this.toString()})` : `${this.constructor.name}(of no name yet)`
+    return this.isPublished
+      ? `${this.constructor.name}(${this.toString()})`
+      : `${this.constructor.name}(of no name yet)`
   }
 
   /** The codec of its class, if that has one. */

@@ -5,6 +5,9 @@ const MiB = 1024 * KiB
 const GiB = 1024 * MiB
 const TiB = 1024 * 1024 * MiB
 
+/** The longest time that a timer of Node takes, 24 days. */
+export const TIMER_MS_MAX = 2 ** 31 - 1
+
 // --- content -------------------------------------------------------------------------------------------------------
 
 /** Bytes of a leaf, except the last of a file: IPIP-499 `unixfs-v1-2025`. */
@@ -290,8 +293,6 @@ export const CALLS_KEPT_MAX = 4096
 export const CALLS_KEPT_ALL_MAX = 16_384
 export const CALL_KEPT_MS = 24 * 3_600_000
 export const CALL_NOTES_MAX = 200_000
-/** References of one call that are looked up at the same time. */
-export const REFERENCES_ASKED = 16
 /** Lines of a run that are kept for whoever asks, and characters of one. */
 export const CALL_LOG_LINES_MAX = 1000
 export const LOG_LINE_CHARS_MAX = 4096

@@ -3,7 +3,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { PathmeshError } from '../../proto/errors.ts'
-import { LAST_WORDS_MS } from '../../proto/limits.ts'
+import { LAST_WORDS_MS, TIMER_MS_MAX } from '../../proto/limits.ts'
 import { checkWork } from '../../proto/ref.ts'
 import type { LogLine } from '../../proto/works-api.ts'
 import { printable } from '../codecs/key-path.ts'
@@ -22,9 +22,6 @@ import { OwnPayloads } from './own-payloads.ts'
 import { fixedArguments } from './references.ts'
 import { fromJson, mapReferences, referencesIn, type Json, type Reference } from './state.ts'
 import { adopt, namers, stateOf, Work, workInside, type RunOptions } from './work.ts'
-
-/** The longest time that a timer of Node takes. */
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 interface Bound {
   readonly work: string

@@ -3,11 +3,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { PathmeshError } from '../../proto/errors.ts'
-import { ASK_AGAIN_MAX_MS, ASK_AGAIN_MS } from '../../proto/limits.ts'
+import { ASK_AGAIN_MAX_MS, ASK_AGAIN_MS, TIMER_MS_MAX } from '../../proto/limits.ts'
 import { orAborted } from '../or-aborted.ts'
-
-/** The longest time that a timer of Node takes. */
-export const TIMER_MS_MAX = 2 ** 31 - 1
 
 export class Patience {
   readonly #lostMs: number

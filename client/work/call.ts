@@ -3,12 +3,11 @@
 
 import { randomUUID } from 'node:crypto'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
-import { WORK_LOST_MS } from '../../proto/limits.ts'
+import { TIMER_MS_MAX, WORK_LOST_MS } from '../../proto/limits.ts'
 import type { CallRequest } from '../../proto/works-api.ts'
 import type { CallOptions } from '../calls.ts'
 import { CallAttempt, type AttemptOptions, type CallListeners, type WorkCalls } from './call-attempt.ts'
 import { forgotten, outcomeError } from './call-errors.ts'
-import { TIMER_MS_MAX } from './call-patience.ts'
 import type { Json, State } from './state.ts'
 
 export interface CallWorkOptions extends CallOptions, CallListeners {

@@ -3,13 +3,15 @@
 
 import type { Stat } from '../../proto/api.ts'
 import { hasCode } from '../../proto/errors.ts'
-import { REFERENCES_ASKED } from '../../proto/limits.ts'
 import type { PathFacts } from '../../proto/path-json.ts'
 import type { PayloadFacts } from '../../proto/payload-json.ts'
 import type { CallOptions, Calls } from '../calls.ts'
 import { Path } from '../path.ts'
 import { Turns } from '../turns.ts'
 import { mapReferences, referencesIn, toJson, type Json, type Reference } from './state.ts'
+
+/** References of one call that are looked up at the same time. */
+const REFERENCES_ASKED = 16
 
 /** The value with each Path and Payload that follows a name fixed at its newest version, as JSON. */
 export async function fixReferences(value: unknown, calls: Calls, options: CallOptions): Promise<unknown> {
