@@ -4,7 +4,7 @@
 import type * as Api from '../proto/api.ts'
 import type * as NodeApi from '../proto/node-api.ts'
 import type * as WorksApi from '../proto/works-api.ts'
-import { PathmeshError } from '../proto/errors.ts'
+import { hasCode, PathmeshError } from '../proto/errors.ts'
 import {
   API_PROBE_MS,
   CALL_ANSWER_MS,
@@ -47,6 +47,8 @@ export class Calls {
   readonly session: Session
   readonly #puts = new Turns(CLIENT_PUTS)
   readonly #gets = new Turns(CLIENT_GETS)
+  /** Leases on their way back. */
+  readonly #givingBack = new Set<Promise<void>>()
 
   constructor(transport: Transport) {
     this.transport = transport
@@ -123,13 +125,14 @@ export class Calls {
   }
 
   async get(body: Api.GetRequest, { signal, onProgress }: WaitOptions = {}): Promise<Api.Got> {
-    return await this.#untilDone(ROUTES.get, { body, signal, timeoutMs: body.timeoutMs }, answers.getEvent, onProgress)
+    const call = { body, signal, timeoutMs: body.timeoutMs }
+    return await this.#leased(body, () => this.#untilDone(ROUTES.get, call, answers.getEvent, onProgress))
   }
 
   /** As `get`; small content comes with the answer. */
   async getInline(body: Api.GetRequest, { signal, onProgress }: WaitOptions = {}): Promise<Api.Got | Api.GotBytes> {
     const call = { body: { ...body, inline: true }, signal, timeoutMs: body.timeoutMs }
-    const run = () => this.#untilDone(ROUTES.get, call, answers.getInlineEvent, onProgress)
+    const run = () => this.#leased(body, () => this.#untilDone(ROUTES.get, call, answers.getInlineEvent, onProgress))
     // What waits for a name may wait for what this program has still to put.
     return await (body.waitMs === undefined ? this.#gets.run(run, signal) : run())
   }
@@ -152,6 +155,7 @@ export class Calls {
   }
 
   async drop(ref: Ref, { signal }: CallOptions = {}): Promise<Api.Dropped> {
+    await Promise.all(this.#givingBack)
     return answers.dropped(
       await this.transport.json(ROUTES.drop, { body: { ref: formatRef(ref) }, signal }),
       'the answer'
@@ -215,6 +219,22 @@ export class Calls {
   close(): void {
     this.session.close()
     this.transport.close()
+  }
+
+  /** What fails, or is cancelled, may have been given a lease by an answer that nobody reads: that is given back. */
+  async #leased<T>({ leaseId }: Api.GetRequest, get: () => Promise<T>): Promise<T> {
+    try {
+      return await get()
+    } catch (error) {
+      const isAnswer = error instanceof PathmeshError && !hasCode(error, 'DAEMON_UNREACHABLE', 'TIMEOUT', 'ABORTED')
+      if (leaseId !== undefined && !isAnswer) {
+        const given = this.release(leaseId)
+          .catch(() => undefined)
+          .finally(() => this.#givingBack.delete(given))
+        this.#givingBack.add(given)
+      }
+      throw error
+    }
   }
 
   async *#list<T>(

@@ -1,6 +1,7 @@
 // Fetching: asks the daemon for a reference and hands out a local path with its version. Without a destination the path is the
 // store's own, on lease until it is released or the program ends.
 
+import { randomUUID } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import type { GetRequest, Seen } from '../proto/api.ts'
 import { hasCode } from '../proto/errors.ts'
@@ -76,7 +77,7 @@ export async function requestOf(calls: Calls, ref: Ref, options: FetchOptions): 
     cwd,
     ...(to === undefined ? {} : { to }),
     ...(seenParent === undefined ? {} : { seenParent }),
-    ...(lease === undefined ? {} : { lease }),
+    ...(lease === undefined ? {} : { lease, leaseId: randomUUID() }),
     ...(overwrite === undefined ? {} : { overwrite }),
     ...(providers === undefined ? {} : { providers: [...providers] }),
     ...(stallMs === undefined ? {} : { stallMs }),

@@ -196,6 +196,11 @@ export const GetRequest = z.object({
   overwrite: z.boolean().optional(),
   providers: z.array(peerId).max(PROVIDERS_ASKED_MAX).optional().describe('peers to ask first'),
   lease: z.string().max(64).optional().describe('a session: the path stays until it ends; without one, for 7 days'),
+  leaseId: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{16,64}$/)
+    .optional()
+    .describe('what the lease is to be called, so that it can be given back although the answer was not read'),
   stallMs: duration.optional(),
   timeoutMs: duration.optional(),
   waitMs: duration.optional().describe('how long to wait for the name, if nobody has published it yet'),

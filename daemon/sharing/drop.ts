@@ -30,6 +30,7 @@ export async function dropCopy(
     throw new PathmeshError('IN_USE', `${text} is being fetched: cancel that first`)
   await refuseOwn(text, cid, { store, catalogue, self })
   const copies = (await store.holdingsOf(cid)).filter(({ class: kind }) => kind !== 'in-place')
+  await store.leases.unlooked(cid)
   for (const copy of copies) await store.remove(copy)
   const [copy] = copies
   if (copy !== undefined) return { roots: 1, files: copy.entries, bytes: copy.size }

@@ -92,24 +92,15 @@ async function getVersion(
   if (gone !== undefined) throw gone
   const resolved = await parts.find(settled, request, signal)
   // Nothing is removed while it is looked at, or a copy is being made of it.
-  const session = store.leases.openSession()
-  try {
-    for (const root of [resolved.entry.cid, resolved.root]) store.leases.take(root, session)
+  return store.leases.looking([resolved.entry.cid, resolved.root], async () => {
     const small =
       request.inline === true ? await smallFile(resolved, request.providers ?? [], parts, signal) : undefined
-    if (small !== undefined) {
-      const { bytes, from } = small
-      const providers = from === null ? [] : [{ peerId: from, bytes: bytes.length }]
-      return {
-        ...factsOf(resolved, bytes.length, providers),
-        event: 'bytes',
-        bytes: Buffer.from(bytes).toString('base64')
-      }
-    }
-    return await getResolved(resolved, request, parts, signal, onProgress)
-  } finally {
-    store.leases.closeSession(session)
-  }
+    if (small === undefined) return getResolved(resolved, request, parts, signal, onProgress)
+    const { bytes, from } = small
+    const providers = from === null ? [] : [{ peerId: from, bytes: bytes.length }]
+    const answered = { event: 'bytes' as const, bytes: Buffer.from(bytes).toString('base64') }
+    return { ...factsOf(resolved, bytes.length, providers), ...answered }
+  })
 }
 
 async function getResolved(
@@ -146,7 +137,7 @@ async function getResolved(
     event: 'done',
     path: to ?? (await named(found.holding, found.path, basenameIn(resolved))),
     bytesFetched: status?.bytesFetched ?? 0,
-    lease: to === undefined ? await lease(found.holding, request.lease, parts.store) : null
+    lease: to === undefined ? await lease(found.holding, request, parts.store, signal) : null
   }
 }
 
@@ -250,8 +241,15 @@ async function fetchIt(
   return { holding: held, path: held.path, size: held.size }
 }
 
-async function lease({ root }: Holding, session: string | undefined, { leases }: Store): Promise<string | null> {
-  const taken = session === undefined ? undefined : leases.take(root, session)
+async function lease(
+  { root }: Holding,
+  { lease: session, leaseId }: GetRequest,
+  { leases }: Store,
+  signal: AbortSignal
+): Promise<string | null> {
+  // Whoever is gone reads nothing.
+  signal.throwIfAborted()
+  const taken = session === undefined ? undefined : leases.take(root, session, leaseId)
   if (taken !== undefined) return taken
   await leases.takeForDays(root)
   return null

@@ -7,6 +7,10 @@ import type { Random } from '../random.ts'
 import { COMMAND_LEASE_MS, KEPT_SERVED_MS } from '../../proto/limits.ts'
 import { type Database, del, put, type Table } from './database.ts'
 
+/** Leases that were given back before they were taken, remembered until they are. */
+const GIVEN_BACK_MAX = 1_024
+/** How long whoever removes waits for somebody who looks: what was cancelled ends within. */
+const LOOK_MS = 2_000
 /** Roots of which it is remembered that a peer asked for them: as many as nodes fetch within a minute. */
 const SERVED_ROOTS_MAX = 4_096
 
@@ -22,6 +26,9 @@ export class Leases {
   readonly #newId: () => string
   readonly #sessions = new Set<string>()
   readonly #leases = new Map<string, Lease>()
+  readonly #givenBack = new Set<string>()
+  /** By root, those of this daemon that look at it. */
+  readonly #looks = new Map<string, Set<Promise<unknown>>>()
   /** When a peer last asked for a root, the longest ago first. */
   readonly #served = new Map<string, number>()
 
@@ -44,12 +51,43 @@ export class Leases {
     for (const [id, lease] of this.#leases) if (lease.session === session) this.#leases.delete(id)
   }
 
-  /** A lease for a session, by its id; undefined if there is no such session any more. */
-  take(root: CID, session: string): string | undefined {
+  /**
+   * A lease for a session, by its id, which the program may have chosen; undefined if there is no such session any more, null if
+   * the program has given it back already.
+   */
+  take(root: CID, session: string, id = this.#newId()): string | null | undefined {
     if (!this.#sessions.has(session)) return undefined
-    const id = this.#newId()
+    if (this.#givenBack.delete(id)) return null
     this.#leases.set(id, { root: root.toString(), session })
     return id
+  }
+
+  /** Runs what looks at roots, or copies them, for a caller of this daemon: nothing of them is removed meanwhile. */
+  async looking<T>(roots: readonly CID[], run: () => Promise<T>): Promise<T> {
+    const look = run()
+    const keys = new Set(roots.map(root => root.toString()))
+    for (const key of keys) this.#looks.set(key, (this.#looks.get(key) ?? new Set<Promise<unknown>>()).add(look))
+    try {
+      return await look
+    } finally {
+      for (const key of keys) {
+        const others = this.#looks.get(key)
+        others?.delete(look)
+        if (others?.size === 0) this.#looks.delete(key)
+      }
+    }
+  }
+
+  /** Resolves when nobody looks at it any more, or after a moment: it is looked at for long then, as to copy it. */
+  unlooked(root: CID): Promise<void> {
+    return new Promise(resolve => {
+      const cancel = this.#clock.after(LOOK_MS, resolve)
+      const looks = [...(this.#looks.get(root.toString()) ?? [])]
+      void Promise.allSettled(looks).finally(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   /** For a command, which is gone before its user looks at the path. */
@@ -57,13 +95,18 @@ export class Leases {
     await this.#database.note([put(this.#until, root.toString(), this.#clock.now() + COMMAND_LEASE_MS)])
   }
 
+  /** Gives one back. One that was not taken yet never will be: whoever asked for it has gone on. */
   release(id: string): void {
-    this.#leases.delete(id)
+    if (this.#leases.delete(id)) return
+    this.#givenBack.add(id)
+    const [oldest] = this.#givenBack
+    if (this.#givenBack.size > GIVEN_BACK_MAX && oldest !== undefined) this.#givenBack.delete(oldest)
   }
 
-  /** Whether a connected program reads it now. */
+  /** Whether a connected program reads it now, or something is done with it for one. */
   isRead(root: CID): boolean {
     const text = root.toString()
+    if (this.#looks.has(text)) return true
     for (const lease of this.#leases.values()) if (lease.root === text) return true
     return false
   }

@@ -34,12 +34,40 @@ describe('Leases', () => {
   it('says that a root is read while any lease of it is taken', () => {
     const session = leases.openSession()
     const [one, two] = [leases.take(root, session), leases.take(root, session)]
-    assert.ok(one !== undefined && two !== undefined && one !== two)
+    assert.ok(typeof one === 'string' && typeof two === 'string' && one !== two)
     assert.deepEqual([leases.isRead(root), leases.isRead(other)], [true, false])
     leases.release(one)
     leases.release(one)
     assert.equal(leases.isRead(root), true)
     leases.release(two)
+    assert.equal(leases.isRead(root), false)
+  })
+
+  it('gives no lease that was given back before it was taken: its program has gone on', () => {
+    const session = leases.openSession()
+    assert.equal(leases.take(root, session, 'chosen-by-program-1'), 'chosen-by-program-1')
+    leases.release('chosen-by-program-1')
+    leases.release('chosen-by-program-2')
+    assert.equal(leases.take(root, session, 'chosen-by-program-2'), null)
+    assert.equal(leases.isRead(root), false)
+  })
+
+  it('says that a root is read while something is done with it, and waits for that, for a moment', async () => {
+    let done = (): void => undefined
+    const look = leases.looking([root, root], () => new Promise<void>(resolve => (done = resolve)))
+    assert.deepEqual([leases.isRead(root), leases.isRead(other)], [true, false])
+    await leases.unlooked(other)
+    await clock.drive(leases.unlooked(root), 2_000)
+    assert.equal(leases.isRead(root), true)
+    const unlooked = leases.unlooked(root)
+    done()
+    await look
+    await unlooked
+    assert.equal(leases.isRead(root), false)
+    await assert.rejects(
+      leases.looking([root], () => Promise.reject(new Error('it failed'))),
+      /it failed/
+    )
     assert.equal(leases.isRead(root), false)
   })
 
