@@ -19,7 +19,7 @@ import { classOrigin, type ClassOrigin } from './class-origin.ts'
 import { Flow, FlowCalls, flowInside, partsOf } from './flow.ts'
 import { hostWork, type HostedWork } from './host.ts'
 import { OwnPayloads } from './own-payloads.ts'
-import { fixedArguments } from './references.ts'
+import { fixedArguments, fixReferences } from './references.ts'
 import { fromJson, mapReferences, referencesIn, type Json, type Reference } from './state.ts'
 import { adopt, namers, stateOf, Work, workInside, type RunOptions } from './work.ts'
 
@@ -39,6 +39,8 @@ export class AppRun<R> {
   readonly #hosted = new Map<string, Promise<HostedWork>>()
   readonly #nodes = new Map<string, string>()
   readonly #running = new Set<Promise<unknown>>()
+  /** By work of this machine, who is told what it prints: whoever made its last call. */
+  readonly #listeners = new Map<string, (line: LogLine) => void>()
   readonly #settle = (): void => this.#name()
 
   /** `signal`: everything ends; aborted before `end()` in any case. */
@@ -148,12 +150,14 @@ export class AppRun<R> {
     try {
       signal.throwIfAborted()
       const origin = await classOrigin(work)
-      // What it is handed is of this moment; its state, of that at which it begins.
-      const json = await fixedArguments(await this.#published(work, args, signal), this.#home.calls, title, { signal })
+      // What it is handed is of this moment; its state, and what has still to be published, of that at which it begins.
+      const { calls } = this.#home
+      const fixed = await Promise.all(args.map(async arg => await fixReferences(arg, calls, { signal })))
       const rest = { ...options, signal, lostMs: options.lostMs ?? how.lostMs }
       const turns = this.#bound.get(work)?.turns ?? new Turns(1)
       return await turns.run(async () => {
         hasBegun = true
+        const json = await fixedArguments(await this.#published(work, fixed, signal), calls, title, { signal })
         return await this.#run(work, json, origin, rest)
       }, signal)
     } catch (error) {
@@ -175,27 +179,40 @@ export class AppRun<R> {
     if (isLocal) await orAborted(this.#host(work, origin), signal)
     await new OwnPayloads({ work, mesh: this.#mesh }, signal).finish()
     const { hash, idempotent } = origin
-    const { onLog = printing(isLocal), onState, onProgress } = this.#options
-    const log = options.onLog ?? ((line: LogLine) => onLog(title, line))
+    const { onState, onProgress } = this.#options
+    const log =
+      options.onLog ?? ((line: LogLine) => this.#log(title, isLocal ? line : { ...line, text: shown(line.text) }))
+    if (isLocal) this.#listeners.set(title, log)
+    const lines = isLocal
+      ? {}
+      : {
+          onLog: log,
+          onMissed: (missed: number) => log({ stream: 'stderr', text: `… ${missed} lines that came too fast are lost` })
+        }
     const result = await callWork(
       calls,
       { work: title, node, args, state: stateOf(work), hash },
       {
         ...options,
+        onLog: undefined,
         idempotent,
         onState: changed => {
           adopt(work, changed)
           onState?.(title, changed)
         },
-        onLog: log,
-        onMissed: lines => log({ stream: 'stderr', text: `… ${lines} lines that came too fast are lost` }),
+        ...lines,
         onProgress: options.onProgress ?? (progress => onProgress?.(title, progress))
       }
     )
     return fromJson(result, this.#mesh.reviver)
   }
 
-  /** The arguments, with what has no name yet published by this node, as `<work>/arguments/…`. */
+  #log(work: string, line: LogLine): void {
+    const { onLog = printed } = this.#options
+    onLog(work, line)
+  }
+
+  /** The arguments, with what has no name yet published by this node, as `<work>/arguments.…`. */
   async #published(work: Work, args: readonly unknown[], signal: AbortSignal): Promise<readonly unknown[]> {
     const own = new OwnPayloads({ work, mesh: this.#mesh }, signal)
     const done = new Map<Reference, Payload>()
@@ -206,7 +223,7 @@ export class AppRun<R> {
   }
 
   /** Starts what runs a Work of this machine; one for each, for as long as the App runs. */
-  #host(work: Work, { module, className }: ClassOrigin): Promise<HostedWork> {
+  #host(work: Work, { module, className, hash }: ClassOrigin): Promise<HostedWork> {
     const { title, options } = workInside(work)
     const known = this.#hosted.get(title)
     if (known !== undefined) return known
@@ -217,7 +234,12 @@ export class AppRun<R> {
       as: title,
       hosted: false,
       takeOver,
-      signal: this.#signal
+      hash,
+      signal: this.#signal,
+      onEvent: event => {
+        // Straight from its process: all of them, also what comes between calls.
+        if (event.event === 'log') (this.#listeners.get(title) ?? (line => this.#log(title, line)))(event)
+      }
     })
     this.#hosted.set(title, hosted)
     const forget = (): void => {
@@ -233,9 +255,9 @@ async function patience(over: AbortSignal): Promise<void> {
   await pause(LAST_WORDS_MS, undefined, { signal: over }).catch(() => undefined)
 }
 
-/** What another machine sends is not for the terminal to act on. */
-function printing(isLocal: boolean): (work: string, line: LogLine) => void {
-  return (work, { stream, text }) => process[stream].write(`[${work}] ${isLocal ? text : shown(text)}\n`)
+function printed(work: string, { stream, text }: LogLine): void {
+  process[stream].write(`[${work}] ${text}\n`)
 }
 
+/** What another machine sends is not for a terminal to act on. */
 const shown = (text: string): string => text.split('\t').map(printable).join('\t')

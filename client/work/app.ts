@@ -1,6 +1,7 @@
 // App: runs a Flow in this program. Connects to the daemon, listens to Ctrl-C, and sees to it that nothing is left running; what
 // happens in between is in app-run.ts.
 
+import { setMaxListeners } from 'node:events'
 import type { Progress } from '../../proto/api.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import type { LogLine } from '../../proto/works-api.ts'
@@ -49,10 +50,16 @@ export class App<R = unknown> {
     const { signal, handleSignals = true } = this.#options
     signal?.throwIfAborted()
     const stopping = new AbortController()
+    // Each Work listens to it.
+    setMaxListeners(0, stopping.signal)
     this.#stopping = stopping
     const stop = (): void => stopping.abort(signal?.reason)
     signal?.addEventListener('abort', stop, { once: true })
-    const interrupts = handleSignals ? new Interrupts(by => stopping.abort(stopped(`stopped by ${by}`))) : undefined
+    const interrupted = (by: NodeJS.Signals): void => {
+      if (process.stderr.isTTY) process.stderr.write('stopping what runs; a second Ctrl-C ends at once\n')
+      stopping.abort(stopped(`stopped by ${by}`))
+    }
+    const interrupts = handleSignals ? new Interrupts(interrupted) : undefined
     try {
       return await this.#connected(stopping)
     } finally {

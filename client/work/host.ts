@@ -34,6 +34,8 @@ export interface HostWorkOptions {
   readonly hosted: boolean
   /** Whether the work moves here although its home, another node, is connected. */
   readonly takeOver?: boolean | undefined
+  /** SHA-256 of the module that the caller has loaded: INCOMPATIBLE where the file is another by now. */
+  readonly hash?: string | undefined
   /** Stops it, as `stop()` does. */
   readonly signal?: AbortSignal | undefined
   readonly onEvent?: ((event: HostEvent) => void) | undefined
@@ -80,8 +82,18 @@ export async function hostWork(
   options.signal?.throwIfAborted()
   const module = moduleUrl(options.module)
   const hash = await moduleHash(module)
+  if (options.hash !== undefined && hash !== options.hash) throw edited(module, options)
   const host = new Host(home, { ...options, module }, { hash, patience: { ...PATIENCE, ...patience } })
   return await host.start()
+}
+
+/** What a new process would run is not what the others know. */
+function edited(module: string, { hash }: HostWorkOptions): PathmeshError {
+  const what =
+    hash === undefined
+      ? 'it was hosted, and its process has ended: host it again'
+      : 'this program was started: start it again'
+  return new PathmeshError('INCOMPATIBLE', `${pathOf(module)} is another file than when ${what}`)
 }
 
 interface Running {
@@ -253,11 +265,7 @@ class Host {
     const hash = await moduleHash(module)
     if (this.#stopping !== undefined || this.#at === undefined)
       throw new PathmeshError('ABORTED', `${work} was stopped`)
-    if (hash !== this.#hash)
-      throw new PathmeshError(
-        'INCOMPATIBLE',
-        `${pathOf(module)} is another one than when it was hosted, and its process has ended: host it again`
-      )
+    if (hash !== this.#hash) throw edited(module, this.#options)
     const process = this.#started()
     await process.load()
     await process.begin(this.#at)

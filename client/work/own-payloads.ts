@@ -2,6 +2,7 @@
 // Says what failed and where it stood; publishes nothing of others.
 
 import { toPathmeshError, type PathmeshError } from '../../proto/errors.ts'
+import { KEPT_VERSIONS_MAX } from '../../proto/limits.ts'
 import { isStream } from '../codecs/bytes.ts'
 import { isPlainList, isPlainObject } from '../codecs/plain-data.ts'
 import { Mesh } from '../mesh.ts'
@@ -33,7 +34,7 @@ export class OwnPayloads {
     return this.#running.has(key) || this.#next(key) !== undefined
   }
 
-  /** Begins to publish what an attribute holds that has no name yet, as `<work>/<keys>`, and puts what has one in its place. */
+  /** Begins to publish what an attribute holds that has no name yet, as `<work>/<keys>`, joined by dots, and puts what has one in its place. */
   look(key: string): void {
     if (this.#running.has(key) || this.#next(key) === undefined) return
     const done = this.#publish(key).finally(() => this.#running.delete(key))
@@ -53,9 +54,9 @@ export class OwnPayloads {
     await Promise.all(this.#running.values())
   }
 
-  /** One that is no attribute, fixed at its version; what was published by this run already is not published again. */
+  /** One that is no attribute, fixed at its version, of which more are kept; what was published by this run already is not published again. */
   async publishAs(payload: Payload, keys: readonly string[]): Promise<Payload> {
-    return this.#published.get(payload) ?? (await this.#put(payload, keys))
+    return this.#published.get(payload) ?? (await this.#put(payload, keys, KEPT_VERSIONS_MAX))
   }
 
   async #publish(key: string): Promise<void> {
@@ -79,10 +80,11 @@ export class OwnPayloads {
     return undefined
   }
 
-  async #put(payload: Payload, keys: readonly string[]): Promise<Payload> {
+  async #put(payload: Payload, keys: readonly string[], keep?: number): Promise<Payload> {
     const { work, mesh } = this.#home
-    const name = `${workInside(work).title}/${keys.join('/')}`
-    const put = async (): Promise<Payload> => await mesh.put(name, payload, { signal: this.#stopping.signal })
+    const name = `${workInside(work).title}/${keys.map(escaped).join('.')}`
+    const options = { keep, signal: this.#stopping.signal }
+    const put = async (): Promise<Payload> => await mesh.put(name, payload, options)
     // What is read as it comes is gone when it was sent.
     const hurry = isStream(payload.value) ? AbortSignal.abort() : this.#hurry
     const done = await publishing(`the Payload ${name}`, put, hurry)
@@ -111,6 +113,9 @@ export class OwnPayloads {
       )
   }
 }
+
+/** A key as a part of a name. No name made of several lies inside another, as with slashes: that would be refused. */
+const escaped = (key: string): string => encodeURIComponent(key.toWellFormed()).replaceAll('.', '%2E')
 
 function followingOf(payload: Payload, mesh: Mesh): Payload {
   return payload.with({ ref: following(payload.ref), calls: Mesh.homeOf(mesh).calls })

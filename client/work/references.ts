@@ -33,7 +33,9 @@ export async function fixedArguments(
   work: string,
   options: CallOptions
 ): Promise<Json[]> {
-  const fixed = await Promise.all(args.map(async arg => await fixReferences(arg, calls, options)))
+  // Those that are left out at the end are left out, so that they have their defaults.
+  const given = args.slice(0, args.findLastIndex(arg => arg !== undefined) + 1)
+  const fixed = await Promise.all(given.map(async arg => await fixReferences(arg, calls, options)))
   return fixed.map((arg, at) => toJson(arg === undefined ? null : arg, `argument ${at + 1} of ${work}.run()`))
 }
 

@@ -48,14 +48,25 @@ export class DayTable<V> {
     return this.#rows.get(id)
   }
 
-  /** Notes a value; what is noted under the id already stays. `at`: when its day begins. */
-  async note(id: string, value: V, at = this.#clock.now()): Promise<void> {
-    if ((await this.#rows.get(id)) !== undefined) return
+  /**
+   * Notes a value, and gives the note; nothing where something is noted under the id already, which stays. `at`: when its day
+   * begins.
+   */
+  async note(id: string, value: V, at = this.#clock.now()): Promise<Noted | undefined> {
+    if ((await this.#rows.get(id)) !== undefined) return undefined
     await this.#rows.put(id, at, value)
     this.#size++
-    if (this.#size <= this.#max && this.#clock.now() < this.#sweepAt) return
-    this.#sweeping ??= this.#sweep().finally(() => (this.#sweeping = undefined))
-    await this.#sweeping
+    if (this.#size > this.#max || this.#clock.now() >= this.#sweepAt) {
+      this.#sweeping ??= this.#sweep().finally(() => (this.#sweeping = undefined))
+      await this.#sweeping
+    }
+    return [id, at]
+  }
+
+  /** Takes a note back. */
+  async forget(noted: Noted): Promise<void> {
+    await this.#rows.remove([noted])
+    this.#size--
   }
 
   async #sweep(): Promise<void> {

@@ -2,7 +2,7 @@
 // what happens there is in local-works.ts and remote-works.ts.
 
 import { setMaxListeners } from 'node:events'
-import { PathmeshError } from '../../proto/errors.ts'
+import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { CALL_NOTES_MAX } from '../../proto/limits.ts'
 import type {
   CallEvents,
@@ -92,14 +92,29 @@ export class Works<W> {
 
   /**
    * Begins a call, or finds the one of that id, on the node that is named; else here if the work is hosted here, else where it
-   * lives. Errors as LocalWorks.call; NO_PROVIDERS while that node is not connected, NOT_FOUND for an unknown one, TIMEOUT.
+   * lives. Errors as LocalWorks.call; ALREADY_EXISTS for the id of a call on another node, NO_PROVIDERS while the node is not
+   * connected, NOT_FOUND for an unknown one, TIMEOUT.
    */
   async call({ node, ...request }: CallRequest, signal: AbortSignal): Promise<Called> {
     const peer = node === undefined ? await this.#home(request) : this.#meant(node)
     if (peer === this.#self) return this.#local.call(request, this.#self)
     this.#mustReach(peer)
-    if (node === undefined) await this.#sentTo.note(request.id, peer)
-    return this.#remote.call(peer, request, signal)
+    const sent = await this.#sentTo.get(request.id)
+    if (sent !== undefined && sent !== peer)
+      throw new PathmeshError(
+        'ALREADY_EXISTS',
+        `the call ${request.id} was made on ${this.#nodes.nameOf(sent) ?? sent}: ask there what came of it, or choose another id`
+      )
+    const noted = await this.#sentTo.note(request.id, peer)
+    try {
+      return await this.#remote.call(peer, request, signal)
+    } catch (error) {
+      // It did not begin there, and may elsewhere.
+      const isRefused = hasCode(error, 'NOT_FOUND', 'IN_USE', 'INCOMPATIBLE', 'TOO_LARGE', 'INVALID_ARGUMENT')
+      const isUnsent = error instanceof PathmeshError && error.details?.['sent'] === false
+      if (noted !== undefined && (isRefused || isUnsent)) await this.#sentTo.forget(noted)
+      throw error
+    }
   }
 
   /** What became of a call, where it runs. */

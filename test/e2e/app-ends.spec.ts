@@ -10,7 +10,7 @@ import { App, Flow, type Mesh, Payload } from '../../client/index.ts'
 import { type Daemon, must, Scene } from '../helpers/daemons.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
-import { Adds, Counts } from './fixtures/works.ts'
+import { Adds, Counts, Makes } from './fixtures/works.ts'
 
 const PROGRAM = fileURLToPath(new URL('./fixtures/program.js', import.meta.url))
 
@@ -121,6 +121,32 @@ describe('a program with an App', function () {
     assert.equal(await new App(root, options()).run(), 5)
     assert.deepEqual(root.adds.seen, { from: 'the flow' })
     assert.deepEqual(await mesh.payload('adds/seen').get(), { from: 'the flow' })
+    // One after the other, each with what was handed to it; and whatever their shape.
+    const many = new Root(
+      async ({ adds }) => await Promise.all([7, 8, 9, 10].map(value => adds.run(new Payload(value))))
+    )
+    many.adds.total = 0
+    assert.deepEqual(await new App(many, options()).run(), [7, 15, 24, 34])
+    const shapes = new Root(async ({ adds }) => {
+      adds.seen = { deep: [new Payload(1)], 'a.b/c': new Payload(2) }
+      return await adds.run(0)
+    })
+    await new App(shapes, options()).run()
+    assert.equal(await mesh.payload('adds/seen.deep.0').get(), 1)
+  })
+
+  it('keeps the results of several calls apart, while there are not too many', async () => {
+    class Results extends Flow {
+      makes = new Makes({ as: 'results' })
+      async run(): Promise<Payload<number[]>[]> {
+        const results: Payload<number[]>[] = []
+        for (let value = 1; value <= 4; value++) results.push(await this.makes.run(value))
+        return results
+      }
+    }
+    const results = must(await new App(new Results(), options()).run())
+    const values = await Promise.all(results.map(async result => await mesh.payload(result.toJSON()).get()))
+    assert.deepEqual(values, [[1], [2], [3], [4]])
   })
 
   it('leaves no listener where it could not begin', async () => {

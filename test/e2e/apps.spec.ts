@@ -131,7 +131,7 @@ describe('an App', function () {
     })
     for (const value of values) assert.deepEqual(value, [{ col1: [5, 6] }, 5, 10, 7, [5]])
     assert.deepEqual(await mesh.payload('makes/df').get(), { col1: [5, 6] })
-    assert.equal(await mesh.payload('makes/parts/1').get(), 10)
+    assert.equal(await mesh.payload('makes/parts.1').get(), 10)
   })
 
   it('tells how a Work failed, with what it had set by then, and its stack', async () => {

@@ -5,6 +5,9 @@ import { appendFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, it } from 'mocha'
+import { Calls } from '../../../client/calls.ts'
+import { Transport } from '../../../client/transport.ts'
+import { hostWork } from '../../../client/work/host.ts'
 import { classOrigin } from '../../../client/work/class-origin.ts'
 import { Work } from '../../../client/work/work.ts'
 import { moduleHash } from '../../../client/work/module-file.ts'
@@ -39,6 +42,13 @@ describe('the module of a class', () => {
     const { hash } = await classOrigin(work)
     await appendFile(join(folder, 'edited.mjs'), '// edited\n')
     assert.equal((await classOrigin(work)).hash, hash)
+  })
+
+  it('is not hosted where the file is another than the one that was loaded', async () => {
+    const { file } = await made('changed.mjs')
+    const home = { calls: new Calls(new Transport(join(folder, 'nobody'))) }
+    const hosting = hostWork(home, { module: file, as: 'made', hosted: false, hash: '0'.repeat(64) })
+    await assert.rejects(hosting, { code: 'INCOMPATIBLE', message: /changed\.mjs is another file .* start it again/ })
   })
 
   it('is what the class says, where it says so; a class without a name has none', async () => {

@@ -267,6 +267,17 @@ describe('works of several nodes', () => {
     assert.deepEqual(await later.call(request, never), { node: 'c', known: false })
   })
 
+  it('are called on one node under one id: not on another, unless the first refused', async () => {
+    assert.ok(a && b && c)
+    await mesh.host(c)
+    await assert.rejects(a.call({ ...request, node: 'b' }, never), failsWith('NOT_FOUND', /no program hosts/))
+    assert.equal((await a.call({ ...request, node: 'c' }, never)).node, 'c')
+    await mesh.host(b)
+    mesh.holders.set('train', 'b')
+    await assert.rejects(a.call({ ...request, node: 'b' }, never), failsWith('ALREADY_EXISTS', /made on node c/))
+    assert.deepEqual(await a.call(request, never), { node: 'c', known: true })
+  })
+
   it('are not found where nobody knows the node or the work, unless nobody was heard yet', async () => {
     assert.ok(a)
     await assert.rejects(a.call({ ...request, node: 'nobody' }, never), failsWith('NOT_FOUND', /no node .* nobody/))
