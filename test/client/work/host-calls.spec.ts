@@ -162,7 +162,7 @@ describe('a hosted Work', () => {
     const [payload, path] = Array.from(Object(outcome.result), (one: unknown) => JSON.stringify(one))
     assert.match(String(payload), /"path":"result\.0","cid":/)
     assert.match(String(path), /"work":"train".*"path":"model.bin"/)
-    const reference = { $payload: { work: 'train', origin: PEER, path: 'extra/deep/0' } }
+    const reference = { $payload: { work: 'train', origin: PEER, path: 'extra.deep.0' } }
     assert.deepEqual(daemon.state(id)['extra'], { deep: [reference] })
     assert.deepEqual(
       daemon.published().filter(name => !name.endsWith('.bin')),
