@@ -16,7 +16,7 @@ import { Turns } from '../turns.ts'
 import type { AppOptions, RootFlow } from './app.ts'
 import { callWork } from './call.ts'
 import { classOrigin, type ClassOrigin } from './class-origin.ts'
-import { Flow, FlowCalls, flowInside, partsOf } from './flow.ts'
+import { Flow, FlowCalls, flowInside, partsOf, type FlowInside } from './flow.ts'
 import { hostWork, type HostedWork } from './host.ts'
 import { OwnPayloads } from './own-payloads.ts'
 import { fixedArguments, fixReferences } from './references.ts'
@@ -36,6 +36,7 @@ export class AppRun<R> {
   /** For references alone. */
   readonly #mesh: Mesh
   readonly #bound = new Map<Work, Bound>()
+  readonly #flows = new Set<FlowInside>()
   readonly #hosted = new Map<string, Promise<HostedWork>>()
   readonly #nodes = new Map<string, string>()
   readonly #running = new Set<Promise<unknown>>()
@@ -73,6 +74,7 @@ export class AppRun<R> {
     await Promise.allSettled([calls, ...[...this.#hosted.values()].map(async hosted => await (await hosted).stop())])
     late.abort()
     for (const work of this.#bound.keys()) workInside(work).remote = undefined
+    for (const flow of this.#flows) flow.onChange = undefined
   }
 
   /** Names what has no name yet: at the start, when a Flow gets another part, and when one is called that is not known. */
@@ -99,6 +101,7 @@ export class AppRun<R> {
     const inside = flowInside(flow)
     inside.mesh = this.#mesh
     inside.onChange = this.#settle
+    this.#flows.add(inside)
   }
 
   #bind(part: Work, name: string): Bound {
