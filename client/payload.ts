@@ -122,9 +122,12 @@ export class Payload<T = unknown> extends Reference<Payload<T>> implements Saver
     return this.#parts.facts?.codec ?? this.#fetched.held?.version.codec ?? undefined
   }
 
-  /** The version that was fetched; undefined before. */
+  /** The version that was fetched; undefined before. What its reference says of the codec stands where nobody here knows its name. */
   get fetched(): Version | undefined {
-    return this.#fetched.held?.version
+    const version = this.#fetched.held?.version
+    const codec = this.#parts.facts?.codec
+    if (version === undefined || version.codec !== null || codec === undefined) return version
+    return { ...version, codec, mediaType: mediaTypeOf(codec) }
   }
 
   /** Whether anybody knows its name, or has its content. */

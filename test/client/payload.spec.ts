@@ -293,7 +293,9 @@ describe('a Payload', () => {
 
     it('is got by what its reference says of its content', async () => {
       answer = unknownName
-      assert.deepEqual(await mesh.payload(FIXED).get(), { loss: 0.5 })
+      const payload = mesh.payload(FIXED)
+      assert.deepEqual(await payload.get(), { loss: 0.5 })
+      assert.deepEqual([payload.fetched?.codec, payload.fetched?.mediaType], ['json', 'application/json'])
       const { ref, providers } = Object(daemon.bodies('get')[1])
       assert.deepEqual([ref, providers], [`ipfs://${CID}`, [FIXED.$payload.origin]])
     })
