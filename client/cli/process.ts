@@ -1,11 +1,16 @@
 // The command in a process of its own: real streams, Ctrl-C, and the exit status. The one place that touches `process`.
 
+import { errno } from '../../proto/errors.ts'
 import type { RunDaemon } from '../../proto/up.ts'
 import { STOP_MS } from '../../proto/limits.ts'
 import { run } from './main.ts'
 
 /** Runs the command of this process and sets its exit status. */
 export async function runProcess(runDaemon: RunDaemon): Promise<void> {
+  // A reader that hangs up (`--help | head`) is no fault; what has still to be done then is up to the command.
+  process.stdout.on('error', error => {
+    if (errno(error) !== 'EPIPE') throw error
+  })
   const status = await run(process.argv.slice(2), {
     stdin: process.stdin,
     stdout: process.stdout,

@@ -90,6 +90,13 @@ describe('as a process', () => {
     }
   })
 
+  it('a reader that hangs up is no fault of the help', async () => {
+    const child = spawn(process.execPath, [BIN, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    const closed = new Promise<number | null>(resolve => child.once('close', resolve))
+    assert.deepEqual([await text(child.stderr), await closed], ['', 0])
+  })
+
   it('Ctrl-C ends a transfer with 130', async () => {
     const daemon = await FakeDaemon.start({ get: () => void child.kill('SIGINT') })
     const child = spawn(process.execPath, [BIN, 'get', 'a/b', '--data', daemon.folder], {
