@@ -1,58 +1,70 @@
-// How fast does a file come from one node to another, verified and on the disk? Against TLS without hash and disk, and
-// against writing the same bytes to the same disk.
+// How fast does a file come from one node to another, verified and on the disk? Against TLS without hash and disk, against curl from
+// nginx to the same disk, synced as well, and against writing the same bytes to it.
 
-import { open } from 'node:fs/promises'
-import { join } from 'node:path'
-import { makeFile } from './files.ts'
+import { rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { fetchRuns, settled, writeSynced } from './fetch-runs.ts'
 import { type Bench, median, seconds } from './figures.ts'
-import { makePair, makePlace } from './nodes.ts'
-import { tlsFloor } from './tls-floor.ts'
+import { startNginx } from './nginx.ts'
+import { makePlace } from './nodes.ts'
+import { CpuMeter } from './processes.ts'
+import { type StepCosts, stepCosts } from './steps.ts'
 
-export const fetch: Bench = async ({ runs, bytes, talk }) => {
+const MiB = 2 ** 20
+const GiB = 2 ** 30
+
+export const fetch: Bench = async options => {
+  const { runs, bytes } = options
   const place = await makePlace()
   try {
-    const [a, b] = await makePair(place)
-    const path = join(place.folder, 'file.bin')
-    await makeFile(path, bytes)
-    await a.mesh.share(path, { as: 'bench/file' })
-    const [ours, floor, disk]: [number[], number[], number[]] = [[], [], []]
-    for (let i = 0; i < runs; i++) {
-      floor.push(await tlsFloor(bytes))
-      disk.push(bytes / (await seconds(() => writeSynced(join(place.folder, 'disk.bin'), bytes))))
-      ours.push(
-        bytes /
-          (await seconds(async () => {
-            const got = await b.mesh.path('bench/file').get()
-            await got.release()
-          }))
-      )
-      await b.mesh.drop('bench/file')
-      talk(`fetch ${i + 1}/${runs}`)
-    }
-    const MiB = 2 ** 20
+    const nginx = await startNginx(place)
+    const [curl, disk]: [number[], number[]] = [[], []]
+    const nginxCpu = new CpuMeter()
+    const steps: StepCosts[] = []
+    let curlCpu = 0
+    const target = join(place.folder, 'target.bin')
+    const { ours, floor, figures } = await fetchRuns(place, {}, options, async path => {
+      if (nginx !== undefined) {
+        await settled(place)
+        const before = await nginx.cpu()
+        const took = await seconds(async () => {
+          curlCpu += ((await nginx.fetch(basename(path), target)) * GiB) / bytes / runs
+        })
+        curl.push(took)
+        nginxCpu.add(nginx.pid, before, await nginx.cpu(), bytes)
+        await rm(target)
+      }
+      await settled(place)
+      disk.push(await seconds(() => writeSynced(target, bytes)))
+      await rm(target)
+      steps.push(await stepCosts(path, target, bytes))
+      await rm(target)
+    })
     return {
       bench: 'fetch',
-      ratios: { floor: median(ours) / median(floor), disk: median(ours) / median(disk) },
-      figures: {
-        fetchMiBPerSecond: median(ours) / MiB,
-        floorMiBPerSecond: median(floor) / MiB,
-        diskMiBPerSecond: median(disk) / MiB
+      ratios: {
+        floor: median(floor) / median(ours),
+        ...(nginx === undefined ? {} : { curl: median(curl) / median(ours) }),
+        disk: median(disk) / median(ours)
       },
-      notes: ['bulk travels over the libp2p stream: the baseline for faster ways']
+      bars: { floor: { atLeast: 0.55 }, curl: { atLeast: 1 } },
+      figures: {
+        ...figures,
+        stepReadCpuSecondsPerGiB: median(steps.map(({ read }) => read)),
+        stepHashCpuSecondsPerGiB: median(steps.map(({ hash }) => hash)),
+        stepWriteCpuSecondsPerGiB: median(steps.map(({ write }) => write)),
+        ...(nginx === undefined
+          ? {}
+          : {
+              curlMiBPerSecond: bytes / MiB / median(curl),
+              nginxCpuSecondsPerGiB: nginxCpu.figures('nginx')['nginxCpuSecondsPerGiB'] ?? 0,
+              curlCpuSecondsPerGiB: curlCpu
+            }),
+        diskMiBPerSecond: bytes / MiB / median(disk)
+      },
+      notes: nginx === undefined ? ['nginx, curl or openssl is not installed, and was left out'] : []
     }
   } finally {
     await place.dispose()
-  }
-}
-
-async function writeSynced(path: string, bytes: number): Promise<void> {
-  const piece = Buffer.alloc(1024 * 1024, 7)
-  const handle = await open(path, 'w')
-  try {
-    for (let at = 0; at < bytes; at += piece.length)
-      await handle.write(piece, 0, Math.min(piece.length, bytes - at), at)
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }

@@ -2,13 +2,17 @@
 
 export interface Report {
   readonly bench: string
-  /** How many times as good as the floor or the rival: 1 is the same, more is better. */
+  /** To the floor or the rival of the same run. Where no bar says otherwise, 1 is the same and more is better. */
   readonly ratios: Readonly<Record<string, number>>
+  /** What a ratio is to be. */
+  readonly bars?: Readonly<Record<string, Bar>>
   /** What was measured, in the unit that the name ends with. */
   readonly figures: Readonly<Record<string, number>>
   /** What was left out, and why. */
   readonly notes: readonly string[]
 }
+
+export type Bar = { readonly atLeast: number } | { readonly atMost: number }
 
 export interface BenchOptions {
   readonly runs: number
@@ -16,6 +20,8 @@ export interface BenchOptions {
   readonly bytes: number
   /** Names of the catalogue. */
   readonly names: number
+  /** Nodes in network namespaces of their own, where a bench can have them. */
+  readonly netns: boolean
   readonly talk: (line: string) => void
 }
 
@@ -45,11 +51,19 @@ export function print(report: Report): string {
     ...Object.keys(report.figures).map(name => name.length),
     ...Object.keys(report.ratios).map(name => name.length)
   )
-  const row = (name: string, value: number, unit = '') => `  ${name.padEnd(width)}  ${round(value)}${unit}`
+  const row = (name: string, value: number, more = '') => `  ${name.padEnd(width)}  ${round(value)}${more}`
   return [
     report.bench,
     ...Object.entries(report.figures).map(([name, value]) => row(name, value)),
-    ...Object.entries(report.ratios).map(([name, value]) => row(name, value, ' times')),
+    ...Object.entries(report.ratios).map(([name, value]) => row(name, value, ` times${against(report, name, value)}`)),
     ...report.notes.map(note => `  ${note}`)
   ].join('\n')
+}
+
+function against({ bars }: Report, name: string, value: number): string {
+  const bar = bars?.[name]
+  if (bar === undefined) return ''
+  const [isMet, text] =
+    'atLeast' in bar ? [value >= bar.atLeast, `>= ${bar.atLeast}`] : [value <= bar.atMost, `<= ${bar.atMost}`]
+  return `, ${text}: ${isMet ? 'met' : 'missed'}`
 }

@@ -12,33 +12,45 @@ export const memory: Bench = async ({ bytes, talk }) => {
   try {
     const [a, b] = await makePair(place)
     const idle = Math.max(await a.memory(), await b.memory())
-    const path = join(place.folder, 'file.bin')
-    await makeFile(path, bytes)
-    await a.mesh.share(path, { as: 'bench/file' })
-    await b.mesh.path('bench/file').get()
-    talk('a large file is there')
-    const [sender, receiver] = [await a.peakMemory(), await b.peakMemory()]
+    const peaks = async (): Promise<[number, number]> => [await a.peakMemory(), await b.peakMemory()]
+    const send = async (name: string, size: number): Promise<void> => {
+      const path = join(place.folder, name)
+      await makeFile(path, size)
+      await a.mesh.share(path, { as: `bench/${name}` })
+      await b.mesh.path(`bench/${name}`).get()
+      talk(`a file of ${size / MiB} MiB is there`)
+    }
+    await send('quarter', bytes / 4)
+    const [quarterSender, quarterReceiver] = await peaks()
+    await send('whole', bytes)
+    const [sender, receiver] = await peaks()
     const tree = join(place.folder, 'tree')
     await makeTree(tree, 10_000, 4096)
     await a.mesh.share(tree, { as: 'bench/tree' })
     await b.mesh.path('bench/tree').get()
     talk('a tree is there')
-    const [treeSender, treeReceiver] = [await a.peakMemory(), await b.peakMemory()]
+    const [treeSender, treeReceiver] = await peaks()
     return {
       bench: 'memory',
       ratios: {
-        idle: (130 * MiB) / idle,
-        transfer: (256 * MiB) / Math.max(sender, receiver),
-        tree: (256 * MiB) / Math.max(treeSender, treeReceiver)
+        idle: idle / (130 * MiB),
+        transfer: Math.max(sender, receiver) / (256 * MiB),
+        tree: Math.max(treeSender, treeReceiver) / (256 * MiB)
       },
+      bars: { idle: { atMost: 1 }, transfer: { atMost: 1 }, tree: { atMost: 1 } },
       figures: {
         idleMiB: idle / MiB,
+        quarterSenderMiB: quarterSender / MiB,
+        quarterReceiverMiB: quarterReceiver / MiB,
         senderMiB: sender / MiB,
         receiverMiB: receiver / MiB,
         treeSenderMiB: treeSender / MiB,
         treeReceiverMiB: treeReceiver / MiB
       },
-      notes: idle === 0 ? ['this system does not tell the memory of a process'] : []
+      notes:
+        idle === 0
+          ? ['this system does not tell the memory of a process']
+          : ['peaks: of a quarter, then of the whole, then of a tree']
     }
   } finally {
     await place.dispose()

@@ -19,7 +19,7 @@ export const names: Bench = async ({ names: count, talk }) => {
     const publishSeconds = await seconds(() => publishAll(a, count, join(place.folder, 'file'), talk))
     const verifySeconds = await verifyAll(count)
     const { invite } = await a.mesh.invite()
-    const b = await place.start('b', invite)
+    const b = await place.start('b', { invite })
     const [memoryBefore, readBefore] = [await b.memory(), await b.bytesRead()]
     const joinSeconds = await seconds(() => untilKnown(b, count))
     const [memory, read] = [await b.peakMemory(), await b.bytesRead()]

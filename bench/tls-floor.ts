@@ -6,6 +6,8 @@ import { constants, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import tls from 'node:tls'
 import { fileURLToPath } from 'node:url'
+import { watched } from './children.ts'
+import { cpuOf } from './processes.ts'
 
 const PIECE = 1024 * 1024
 const SUITE = {
@@ -14,16 +16,25 @@ const SUITE = {
   secureOptions: constants.SSL_OP_NO_TICKET
 } as const
 
-/** Bytes a second. */
-export async function tlsFloor(bytes: number): Promise<number> {
+/** Seconds that it took, and seconds on a processor of the sender and of the receiver, which is this process. */
+export interface Floor {
+  readonly seconds: number
+  readonly senderCpu: number
+  readonly receiverCpu: number
+}
+
+export async function tlsFloor(bytes: number): Promise<Floor> {
   const key = randomBytes(32)
-  const sender = fork(fileURLToPath(import.meta.url), ['serve', key.toString('hex'), String(bytes)])
+  const sender = watched(fork(fileURLToPath(import.meta.url), ['serve', key.toString('hex'), String(bytes)]))
+  const { pid } = sender
+  if (pid === undefined) throw new Error('the sender could not be started')
   try {
     const [port]: unknown[] = await once(sender, 'message')
     if (typeof port !== 'number') throw new Error('the sender did not tell its port')
     const target = Buffer.allocUnsafeSlow(PIECE)
     let received = 0
-    const start = performance.now()
+    const before = (await cpuOf(pid)).seconds
+    const [own, start] = [process.cpuUsage(), performance.now()]
     await new Promise<void>((resolve, reject) => {
       // Not in the types of tls, which hand it on to net: bytes land in the buffer without a copy.
       const onread = {
@@ -46,7 +57,9 @@ export async function tlsFloor(bytes: number): Promise<number> {
       socket.once('error', reject)
       socket.once('close', () => (received >= bytes ? resolve() : reject(new Error('the sender went away'))))
     })
-    return (1000 * bytes) / (performance.now() - start)
+    const seconds = (performance.now() - start) / 1000
+    const { user, system } = process.cpuUsage(own)
+    return { seconds, senderCpu: (await cpuOf(pid)).seconds - before, receiverCpu: (user + system) / 1e6 }
   } finally {
     sender.kill()
   }
@@ -60,7 +73,6 @@ async function serve(key: Buffer, bytes: number): Promise<void> {
       for (let sent = 0; sent < bytes; sent += PIECE) {
         if (!socket.write(piece.subarray(0, Math.min(PIECE, bytes - sent)))) await once(socket, 'drain')
       }
-      socket.end()
     }
     send().catch(() => process.exit(1))
   })

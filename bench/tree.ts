@@ -2,14 +2,14 @@
 // sync of the file system, since ours are on the disk as well.
 
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { rm, writeFile } from 'node:fs/promises'
-import { connect as connectTcp, createServer } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
+import { endChild, watched } from './children.ts'
+import { settled } from './fetch-runs.ts'
 import { makeTree } from './files.ts'
 import { type Bench, median, seconds } from './figures.ts'
-import { makePair, makePlace } from './nodes.ts'
+import { makePair, makePlace, type Place } from './nodes.ts'
+import { answers, freePort } from './ports.ts'
 import { isInstalled, run } from './run.ts'
 
 const FILES = 10_000
@@ -17,21 +17,22 @@ const FILE_BYTES = 4096
 
 export const tree: Bench = async ({ runs, talk }) => {
   const place = await makePlace()
-  const rsync = (await isInstalled('rsync')) ? await startRsync(place.folder) : undefined
+  const rsync = (await isInstalled('rsync')) ? await startRsync(place) : undefined
   try {
     const [a, b] = await makePair(place)
     const [published, fetched, theirs]: [number[], number[], number[]] = [[], [], []]
     for (let i = 0; i < runs; i++) {
       const source = join(place.folder, 'source', String(i))
       await makeTree(source, FILES, FILE_BYTES)
-      await run('sync', ['-f', source])
+      await settled(place)
       published.push(await seconds(() => a.mesh.share(source, { as: `bench/tree-${i}` })))
       fetched.push(await seconds(() => b.mesh.path(`bench/tree-${i}`).get()))
       if (rsync !== undefined) {
         const target = join(place.folder, `rsync-${i}`)
+        await settled(place)
         theirs.push(
           await seconds(async () => {
-            await run('rsync', ['-a', `rsync://127.0.0.1:${rsync.port}/source/${i}/`, target])
+            await run('rsync', ['-a', `rsync://127.0.0.1:${rsync}/source/${i}/`, target])
             await run('sync', ['-f', target])
           })
         )
@@ -42,49 +43,31 @@ export const tree: Bench = async ({ runs, talk }) => {
     const both = median(published.map((value, i) => value + (fetched[i] ?? 0)))
     return {
       bench: 'tree',
-      ratios: rsync === undefined ? {} : { rsync: median(theirs) / both },
+      ratios: rsync === undefined ? {} : { rsync: both / median(theirs) },
+      bars: { rsync: { atMost: 3 } },
       figures: {
         publishSeconds: median(published),
         fetchSeconds: median(fetched),
-        ...(rsync === undefined ? {} : { rsyncSeconds: median(theirs), timesRsync: both / median(theirs) })
+        ...(rsync === undefined ? {} : { rsyncSeconds: median(theirs) })
       },
       notes: rsync === undefined ? ['rsync is not installed, and was left out'] : []
     }
   } finally {
-    rsync?.stop()
     await place.dispose()
   }
 }
 
-async function startRsync(folder: string): Promise<{ port: number; stop: () => void }> {
+/** Its port. */
+async function startRsync(place: Place): Promise<number> {
   const port = await freePort()
-  const config = join(folder, 'rsyncd.conf')
-  await writeFile(
-    config,
-    `use chroot = no\nlog file = /dev/null\n[source]\npath = ${join(folder, 'source')}\nread only = yes\n`
+  const config = join(place.folder, 'rsyncd.conf')
+  const source = join(place.folder, 'source')
+  await writeFile(config, `use chroot = no\nlog file = /dev/null\n[source]\npath = ${source}\nread only = yes\n`)
+  const address = ['--address=127.0.0.1', `--port=${port}`]
+  const child = watched(
+    spawn('rsync', ['--daemon', '--no-detach', ...address, `--config=${config}`], { stdio: 'ignore', detached: true })
   )
-  const child = spawn(
-    'rsync',
-    ['--daemon', '--no-detach', '--address=127.0.0.1', `--port=${port}`, `--config=${config}`],
-    { stdio: 'ignore' }
-  )
-  for (let attempt = 0; attempt < 100 && !(await answers(port)); attempt++) await wait(50)
-  return { port, stop: () => void child.kill() }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connectTcp(port, '127.0.0.1')
-    socket.once('connect', () => (socket.destroy(), resolve(true)))
-    socket.once('error', () => resolve(false))
-  })
+  place.own(() => endChild(child))
+  await answers(port)
+  return port
 }

@@ -1,8 +1,7 @@
 // The form of every answer of the local API, read by hand-written readers. The types are those of proto/: where the two differ,
-// this does not compile. Works have a file of their own.
+// this does not compile. Works, and what the node says of itself, have files of their own.
 
 import type * as Api from '../proto/api.ts'
-import type * as NodeApi from '../proto/node-api.ts'
 import { PathmeshError } from '../proto/errors.ts'
 import {
   byEvent,
@@ -22,52 +21,7 @@ import type { FolderEvent } from './share-watch.ts'
 
 const kind = literal('file', 'directory', 'symlink')
 const provider = object({ peerId: text, bytes: number })
-
-const transfer = object({
-  root: text,
-  name: nullable(text),
-  state: literal('resolving', 'structure', 'transferring', 'waiting', 'materialising', 'done', 'failed'),
-  why: nullable(text),
-  bytesDone: number,
-  bytesTotal: nullable(number),
-  filesDone: number,
-  filesTotal: nullable(number),
-  bytesPerSecond: number,
-  providers: list(provider)
-}) satisfies Read<NodeApi.Transfer>
-
-export const status: Read<NodeApi.Status> = object({
-  peerId: text,
-  name: text,
-  meshId: text,
-  addresses: list(text),
-  version: text,
-  uptimeSeconds: number,
-  synced: flag,
-  peers: number,
-  names: number,
-  storage: object({
-    roots: number,
-    inPlaceBytes: number,
-    storedBytes: number,
-    partialBytes: number,
-    freeBytes: number
-  }),
-  transfers: list(transfer)
-})
-
-export const invite: Read<NodeApi.Invite> = object({ invite: text, expires: nullable(number) })
-
-export const peer: Read<NodeApi.Peer> = object({
-  peerId: text,
-  name: nullable(text),
-  addresses: list(text),
-  connected: flag,
-  lane: nullable(literal('stream')),
-  latencyMs: nullable(number),
-  bytesIn: number,
-  bytesOut: number
-})
+const via = literal('lane', 'stream')
 
 const encoding = { codec: nullable(text), mediaType: nullable(text) }
 
@@ -164,7 +118,9 @@ export const progress: Read<Api.Progress> = object({
   files: number,
   filesTotal: nullable(number),
   bytesPerSecond: number,
-  why: nullable(text)
+  etaSeconds: nullable(number),
+  why: nullable(text),
+  providers: list(object({ peerId: text, name: optional(text), bytes: number, bytesPerSecond: number, via }))
 })
 
 const sharedFields = {

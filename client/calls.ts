@@ -3,6 +3,7 @@
 
 import type * as Api from '../proto/api.ts'
 import type * as NodeApi from '../proto/node-api.ts'
+import type * as WhyApi from '../proto/why-api.ts'
 import type * as WorksApi from '../proto/works-api.ts'
 import { hasCode, PathmeshError } from '../proto/errors.ts'
 import {
@@ -17,6 +18,7 @@ import { formatRef, type Ref } from '../proto/ref.ts'
 import { ROUTES, type Route } from '../proto/routes.ts'
 import * as answers from './answers.ts'
 import type { Pieces } from './codecs/codec.ts'
+import * as nodeAnswers from './node-answers.ts'
 import { Session } from './session.ts'
 import type { Read } from './shape.ts'
 import type { FolderEvent } from './share-watch.ts'
@@ -56,7 +58,10 @@ export class Calls {
   }
 
   async status({ signal }: CallOptions = {}): Promise<NodeApi.Status> {
-    return answers.status(await this.transport.json(ROUTES.status, { signal, silenceMs: API_PROBE_MS }), 'the status')
+    return nodeAnswers.status(
+      await this.transport.json(ROUTES.status, { signal, silenceMs: API_PROBE_MS }),
+      'the status'
+    )
   }
 
   async shutdown({ signal }: CallOptions = {}): Promise<void> {
@@ -64,11 +69,36 @@ export class Calls {
   }
 
   async invite({ signal }: CallOptions = {}): Promise<NodeApi.Invite> {
-    return answers.invite(await this.transport.json(ROUTES.invite, { signal }), 'the invite')
+    return nodeAnswers.invite(await this.transport.json(ROUTES.invite, { signal }), 'the invite')
   }
 
   peers({ signal }: CallOptions = {}): AsyncGenerator<NodeApi.Peer> {
-    return this.#list(ROUTES.peers, answers.peer, { signal })
+    return this.#list(ROUTES.peers, nodeAnswers.peer, { signal })
+  }
+
+  async limits({ signal }: CallOptions = {}): Promise<NodeApi.Limits> {
+    return nodeAnswers.limits(await this.transport.json(ROUTES.limits, { signal }), 'the limits')
+  }
+
+  /** Changes what is given; resolves to what holds then. */
+  async setLimits(body: NodeApi.LimitsChange, { signal }: CallOptions = {}): Promise<NodeApi.Limits> {
+    return nodeAnswers.limits(await this.transport.json(ROUTES.setLimits, { body, signal }), 'the limits')
+  }
+
+  /** What is being fetched now. */
+  transfers({ signal }: CallOptions = {}): AsyncGenerator<NodeApi.TransferEvent> {
+    return this.#list(ROUTES.transfers, nodeAnswers.transferEvent, { signal })
+  }
+
+  /** The same, and then what changes. Has no end but a failure. */
+  async *followTransfers({ signal }: CallOptions = {}): AsyncGenerator<NodeApi.TransferEvent, never, undefined> {
+    yield* this.#list(ROUTES.transfers, nodeAnswers.transferEvent, { query: { follow: '1' }, signal })
+    throw endedEarly()
+  }
+
+  /** What is known of a reference or a node, as text. */
+  async why(query: WhyApi.WhyQuery, { signal }: CallOptions = {}): Promise<WhyApi.Why> {
+    return nodeAnswers.why(await this.transport.json(ROUTES.why, { query, signal }), 'the answer')
   }
 
   names(query: Api.NamesQuery, { signal }: CallOptions = {}): AsyncGenerator<Api.Name> {
@@ -256,12 +286,19 @@ export class Calls {
     onProgress: WaitOptions['onProgress']
   ): Promise<D> {
     const silenceMs = timeoutMs === undefined ? undefined : Math.min(3 * HEARTBEAT_MS, timeoutMs + HEARTBEAT_MS)
-    for await (const line of this.transport.lines(route, { ...call, silenceMs })) {
-      const event = read(line, 'an event')
-      if (event.event !== 'progress') return event
-      onProgress?.(event)
+    let done: D | undefined
+    try {
+      for await (const line of this.transport.lines(route, { ...call, silenceMs })) {
+        const event = read(line, 'an event')
+        if (event.event === 'progress') onProgress?.(event)
+        // Read on to the end, which comes with it: only then can the connection be used again.
+        else done ??= event
+      }
+    } catch (error) {
+      if (done === undefined) throw error
     }
-    throw endedEarly()
+    if (done === undefined) throw endedEarly()
+    return done
   }
 }
 

@@ -13,10 +13,21 @@ export type {
   Unshared,
   WatchEvent
 } from '../proto/api.ts'
-export type { Invite, Peer, Status, Transfer } from '../proto/node-api.ts'
+export type {
+  EndedTransfer,
+  Invite,
+  Limits,
+  LimitsChange,
+  Peer,
+  Status,
+  Transfer,
+  TransferEvent,
+  TransferProvider
+} from '../proto/node-api.ts'
 export { PathmeshError, hasCode, type ErrorCode } from '../proto/errors.ts'
 export type { PathJson } from '../proto/path-json.ts'
 export type { PayloadJson } from '../proto/payload-json.ts'
+export type { Why, WhyPeer, WhyProvider, WhyReference } from '../proto/why-api.ts'
 export type { LogLine, Phase, WorkLine } from '../proto/works-api.ts'
 export type { CallOptions, RangeOptions, WaitOptions } from './calls.ts'
 export type { Codec, Pieces, Source } from './codecs/codec.ts'
@@ -37,7 +48,8 @@ export {
   type NamesOptions,
   type PathLike,
   type PayloadOptions,
-  type Shared
+  type Shared,
+  type TransfersOptions
 } from './mesh.ts'
 export { Path, type WriteData, type WriteOptions } from './path.ts'
 export { Payload, type FetchPayloadOptions, type GetPayloadOptions, type PayloadClass } from './payload.ts'

@@ -2,11 +2,12 @@
 
 import { resolve } from 'node:path'
 import type { Change, Dropped, Meta, Name, Stat, Unshared, WatchEvent } from '../proto/api.ts'
-import type { Invite, Peer, Status } from '../proto/node-api.ts'
+import type { Invite, Limits, LimitsChange, Peer, Status, TransferEvent } from '../proto/node-api.ts'
 import { locate, type LocationOptions, type Locations } from '../proto/locations.ts'
 import { looksLikePath, type PathJson } from '../proto/path-json.ts'
 import { looksLikePayload, parsePayloadJson, refOfPayload, type PayloadJson } from '../proto/payload-json.ts'
 import { formatRef, parseRef, payloadName, publishedName } from '../proto/ref.ts'
+import type { Why } from '../proto/why-api.ts'
 import type { WorkLine } from '../proto/works-api.ts'
 import { Calls, type CallOptions } from './calls.ts'
 import type { Codec } from './codecs/codec.ts'
@@ -63,6 +64,11 @@ export interface NamesOptions extends CallOptions {
 
 /** What `host()` hosts: the module and the work, `name` being the export where there are several. */
 export type MeshHostOptions = Omit<HostWorkOptions, 'hosted'>
+
+export interface TransfersOptions extends CallOptions {
+  /** Whether to go on with what changes. */
+  readonly follow?: boolean | undefined
+}
 
 export interface MeshWatchOptions extends WatchOptions {
   /** As for `names()`. */
@@ -125,6 +131,34 @@ export class Mesh {
   /** Yields the other nodes of the mesh. */
   peers(options: CallOptions = {}): AsyncIterable<Peer> {
     return this.#home.calls.peers(options)
+  }
+
+  /**
+   * Yields what the local node is fetching. With `follow` it goes on: an event whenever something of a transfer changed, `gone` with the
+   * outcome at its end; it ends when it is left, or with an error.
+   */
+  transfers({ follow, signal }: TransfersOptions = {}): AsyncIterable<TransferEvent> {
+    const { calls } = this.#home
+    return follow === true ? calls.followTransfers({ signal }) : calls.transfers({ signal })
+  }
+
+  /** How fast the local node may send and fetch content, in bytes a second; 0 is no limit. */
+  async limits(options: CallOptions = {}): Promise<Limits> {
+    return await this.#home.calls.limits(options)
+  }
+
+  /** Changes the limits that are given, until the daemon ends; resolves to both. INVALID_ARGUMENT for what cannot be kept to. */
+  async setLimits(change: LimitsChange, options: CallOptions = {}): Promise<Limits> {
+    return await this.#home.calls.setLimits(change, options)
+  }
+
+  /**
+   * What is known of a reference when it does not come, or of a node, by its name or PeerId: who was asked, what they said, and what would
+   * help. NOT_FOUND for a node that is not known; a reference that means nothing says so in `failure`.
+   */
+  async why(like: PathLike, options: CallOptions = {}): Promise<Why> {
+    const isNode = typeof like === 'string' && !like.includes('/')
+    return await this.#home.calls.why({ ref: isNode ? like : formatRef(this.path(like).ref) }, options)
   }
 
   /** A new invite: whoever has it can join the mesh. */

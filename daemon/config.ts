@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { errno, PathmeshError, toPathmeshError } from '../proto/errors.ts'
 import { NODE_NAME_BYTES_MAX } from '../proto/limits.ts'
 import { locate } from '../proto/locations.ts'
+import { checkRate, parseRate } from '../proto/rate.ts'
 import type { UpFlags } from '../proto/up.ts'
 
 const nodeName = z
@@ -22,10 +23,18 @@ const nodeName = z
     "a node's name holds no '/', '@' or control character"
   )
 
+/** 0 is any free port. */
+const port = z.int('a port is a number from 0 to 65535').min(0).max(65_535)
+const PORT_TEXT = /^\d{1,5}$/
+
 const ConfigFile = z.strictObject({
   name: nodeName.optional(),
   listen: z.array(z.string()).min(1).optional(),
   mdns: z.boolean().optional(),
+  uploadLimit: z.union([z.string(), z.number()], 'a rate is a text as "20MiB/s", or bytes a second').optional(),
+  downloadLimit: z.union([z.string(), z.number()], 'a rate is a text as "20MiB/s", or bytes a second').optional(),
+  lanePort: port.optional(),
+  lanes: z.boolean().optional(),
   log: z.enum(['debug', 'info', 'warn', 'error']).optional()
 })
 
@@ -37,6 +46,13 @@ export interface Config {
   /** Multiaddrs; without them the default port of every interface. */
   readonly listen: readonly string[] | undefined
   readonly mdns: boolean
+  /** Bytes a second that are sent, and fetched, at most; 0: no limit. */
+  readonly uploadLimit: number
+  readonly downloadLimit: number
+  /** The port that lanes are opened to; undefined where nobody says: the default one, or another that is free. */
+  readonly lanePort: number | undefined
+  /** Whether there are lanes at all. */
+  readonly lanes: boolean
   readonly log: 'debug' | 'info' | 'warn' | 'error'
 }
 
@@ -65,8 +81,47 @@ export async function readConfig(flags: UpFlags, env: Environment, cwd: string):
       (env['PATHMESH_MDNS'] === undefined ? undefined : env['PATHMESH_MDNS'] !== '0') ??
       file.mdns ??
       true,
+    uploadLimit: rateOf({ flags, env, file, path }, 'uploadLimit'),
+    downloadLimit: rateOf({ flags, env, file, path }, 'downloadLimit'),
+    lanePort: lanePortOf(flags, env) ?? file.lanePort,
+    lanes:
+      flags.lanes ??
+      (env['PATHMESH_LANES'] === undefined ? undefined : env['PATHMESH_LANES'] !== '0') ??
+      file.lanes ??
+      true,
     log: flags.verbose === true ? 'debug' : (file.log ?? 'info')
   }
+}
+
+const RATES = {
+  uploadLimit: { flag: '--upload-limit', variable: 'PATHMESH_UPLOAD_LIMIT' },
+  downloadLimit: { flag: '--download-limit', variable: 'PATHMESH_DOWNLOAD_LIMIT' }
+} as const
+
+interface Sources {
+  readonly flags: UpFlags
+  readonly env: Environment
+  readonly file: z.infer<typeof ConfigFile>
+  /** Of the file. */
+  readonly path: string
+}
+
+function rateOf({ flags, env, file, path }: Sources, key: keyof typeof RATES): number {
+  const { flag, variable } = RATES[key]
+  const flagged = flags[key]
+  if (flagged !== undefined) return checkRate(flagged, flag)
+  const text = env[variable]
+  if (text !== undefined && text !== '') return parseRate(text, variable)
+  const written = file[key] ?? 0
+  const where = `${path}: ${key}`
+  return typeof written === 'string' ? parseRate(written, where) : checkRate(written, where)
+}
+
+function lanePortOf(flags: UpFlags, env: Environment): number | undefined {
+  if (flags.lanePort !== undefined) return check(port, flags.lanePort, '--lane-port')
+  const text = env['PATHMESH_LANE_PORT']
+  if (text === undefined || text === '') return undefined
+  return check(port, PORT_TEXT.test(text) ? Number(text) : text, 'PATHMESH_LANE_PORT')
 }
 
 /** That of the machine. */

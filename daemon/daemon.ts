@@ -12,25 +12,24 @@ import { systemClock } from './clock.ts'
 import { type Config, defaultNodeName } from './config.ts'
 import { Hasher } from './content/hasher.ts'
 import { withDeadline } from './deadline.ts'
-import { exchangeHandlers } from './exchange/serve.ts'
-import { StreamProvider } from './exchange/stream-provider.ts'
-import { Transfers } from './exchange/transfers.ts'
 import { enterMesh, openMembers, refuseOtherMesh } from './join.ts'
 import type { Log } from './log.ts'
+import { startMoving } from './moving.ts'
 import { NodeFacts } from './node-facts.ts'
 import { NodeRecords } from './node-records.ts'
 import { systemRandom } from './random.ts'
 import { answer } from './rpc.ts'
 import { Deliveries } from './sharing/deliver.ts'
 import { Retention } from './sharing/keep-retention.ts'
+import { Eager } from './sharing/eager.ts'
 import { Sharing } from './sharing/sharing.ts'
+import { Explanations } from './sharing/why.ts'
 import { Steps } from './steps.ts'
-import type { Holding } from './store/holding-table.ts'
 import { Store } from './store/store.ts'
 import { loadIdentity, verifyPeerSignature } from './swarm/identity.ts'
 import { forgetMesh, loadMesh } from './swarm/mesh-file.ts'
 import { createSwarm, type Swarm } from './swarm/swarm.ts'
-import { openCatalogue, sourceOf } from './wiring.ts'
+import { openCatalogue } from './wiring.ts'
 import { callRows } from './works/call-table.ts'
 import { dayRows } from './works/day-table.ts'
 import { hostedNames } from './works/hosts-before.ts'
@@ -101,7 +100,9 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
   const contents = new Callers(swarm, EXCHANGE)
   const commands = new Callers(swarm, WORKS)
   const questions = new Callers(swarm, WORKS)
+  const eager = new Eager({ inline: store.inline, clock })
   const catalogue = await openCatalogue(store, {
+    eager,
     signer: identity,
     verify: verifyPeerSignature,
     mesh: new TextEncoder().encode(mesh.id),
@@ -115,11 +116,23 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
   })
   const name = config.name ?? catalogue.nodeName(self) ?? defaultNodeName()
   catalogue.callSelf(name)
-  const peers = {
+  const moving = await startMoving({
+    self,
+    config,
+    store,
+    contents,
     connected: () => swarm.connected(),
-    provider: async (peer: string) => new StreamProvider(await contents.get(peer))
-  }
-  const transfers = new Transfers<Holding>(peers, clock)
+    onServed: (peer, bytes) => {
+      facts.served(peer, bytes)
+      eager.fetched(peer)
+    },
+    hostOf: peer => swarm.hostOf(peer),
+    onReceived: (peer, bytes) => facts.received(peer, bytes),
+    clock,
+    log
+  })
+  steps.started('transfers', () => moving.stop())
+  const { transfers, peers } = moving
   const hasher = new Hasher()
   steps.started('hasher', () => hasher.close())
   const unique = () => randomUUID().slice(0, 8)
@@ -146,10 +159,25 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     deliveries,
     retention,
     peers,
+    openReader: request => moving.openReader(request),
     clock,
-    log
+    log,
+    eager
   })
-  const facts = new NodeFacts({ name, mesh, swarm, store, catalogue, transfers, callers: contents, clock })
+  const facts = new NodeFacts({ name, mesh, swarm, store, catalogue, transfers, callers: contents, laneOf: moving.laneOf, clock })
+  const why = new Explanations({
+    self,
+    names: catalogue,
+    swarm,
+    store,
+    peers,
+    transfers,
+    strikes: moving.strikes,
+    openReader: request => moving.openReader(request),
+    laneOf: moving.laneOf,
+    traffic: peer => facts.traffic(peer),
+    clock
+  })
 
   const works = new Works({
     self,
@@ -175,9 +203,7 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
   })
   await works.open()
 
-  const source = sourceOf(store)
-  const serving = exchangeHandlers(source, (peer, bytes) => facts.served(peer, bytes))
-  swarm.handle(EXCHANGE, stream => answer(stream, serving))
+  swarm.handle(EXCHANGE, stream => answer(stream, moving.handlers))
   swarm.handle(CATALOGUE, stream => answer(stream, catalogue.handlers()))
   swarm.handle(WORKS, stream => answer(stream, works.handlers()))
   swarm.onConnect(peer => {
@@ -189,6 +215,7 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     catalogue.disconnected(peer)
     names.drop(peer)
     contents.drop(peer)
+    moving.drop(peer)
     commands.drop(peer)
     questions.drop(peer)
   })
@@ -200,8 +227,8 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
   steps.started('node records', () => nodes.stop())
   steps.started('catalogue', () => catalogue.stop())
   if (invite !== undefined && invite.peerId !== self) await firstDial(swarm, invite, log)
-  steps.started('transfers', async () => {
-    await transfers.stop()
+  steps.started('streams', async () => {
+    await moving.stop()
     names.close()
     contents.close()
     commands.close()
@@ -229,7 +256,9 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     invite: () => facts.invite(),
     shutdown: () => void stop().catch(() => undefined)
   }
-  const socket = await AdminSocket.listen(config.socket, createApp({ node, leases: store.leases, sharing, works }))
+  const following = { transfers, nameOf: (peer: string) => catalogue.nodeName(peer), clock }
+  const admin = { node, transfers: following, limits: moving.limits, why, leases: store.leases, sharing, works }
+  const socket = await AdminSocket.listen(config.socket, createApp(admin))
   works.start()
   const ready: Ready = {
     event: 'ready',

@@ -3,7 +3,7 @@
 
 import { PathmeshError } from '../proto/errors.ts'
 import { Header } from '../proto/generated/rpc.ts'
-import { FRAME_HEADER_BYTES_MAX, FRAME_MS, FRAME_PAYLOAD_BYTES_MAX } from '../proto/limits.ts'
+import { FRAME_HEADER_BYTES_MAX, FRAME_MS, FRAME_PART_BYTES, FRAME_PAYLOAD_BYTES_MAX } from '../proto/limits.ts'
 import { systemClock } from './clock.ts'
 import { takeBuffer } from './leaf-buffers.ts'
 
@@ -53,8 +53,11 @@ export function frame(
   return payload.length === 0 ? [Buffer.concat([lengths, encoded])] : [Buffer.concat([lengths, encoded]), payload]
 }
 
+/** Told of a payload as it comes, at each FRAME_PART_BYTES and at its end. */
+export type OnPart = (header: Header, bytes: number) => void
+
 /** The next frame, or null at a clean end before one. TOO_LARGE, CORRUPT, TIMEOUT. */
-export async function readFrame(stream: Duplex): Promise<Frame | null> {
+export async function readFrame(stream: Duplex, onPart: OnPart = () => undefined): Promise<Frame | null> {
   const start = await stream.read(8)
   if (start === null) return null
   const lengths = new DataView(start.buffer, start.byteOffset, 8)
@@ -75,8 +78,12 @@ export async function readFrame(stream: Duplex): Promise<Frame | null> {
     const header = decodeHeader(encoded, stream.peer)
     if (payloadBytes === 0) return { header, payload: EMPTY }
     const payload = takeBuffer(payloadBytes)
-    if (!(await stream.readInto(payload, options)))
-      throw new PathmeshError('CORRUPT', `${stream.peer} ended in the middle of a frame`)
+    for (let at = 0; at < payloadBytes; at += FRAME_PART_BYTES) {
+      const part = payload.subarray(at, at + FRAME_PART_BYTES)
+      if (!(await stream.readInto(part, options)))
+        throw new PathmeshError('CORRUPT', `${stream.peer} ended in the middle of a frame`)
+      onPart(header, part.length)
+    }
     return { header, payload }
   } finally {
     cancel()

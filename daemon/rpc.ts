@@ -27,6 +27,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** Bytes of answers that this request can mean at most; a peer that sends more is cut off. */
   readonly maxBytes: number
+  /** Told of payload bytes of its answers as they come, whoever takes them: one that sends next to nothing makes no progress. */
+  readonly onBytes?: ((bytes: number) => void) | undefined
 }
 
 /** Asks on one stream. Many calls can be open at a time; each takes its answers as an async iterable. */
@@ -68,7 +70,7 @@ export class Caller {
     while (this.#open.size >= REQUESTS_OPEN_MAX) await this.#turn(options.signal)
     const id = this.#nextId
     this.#nextId = (id % 0xffff_ffff) + 1
-    const pending = new Pending(options.maxBytes)
+    const pending = new Pending(options)
     this.#open.set(id, pending)
     const onAbort = () => pending.interrupt(options.signal?.reason)
     options.signal?.addEventListener('abort', onAbort, { once: true })
@@ -114,8 +116,11 @@ export class Caller {
   async #readAll(): Promise<void> {
     let failure: unknown
     try {
-      for (let next = await readFrame(this.#stream); next !== null; next = await readFrame(this.#stream))
+      const onPart = ({ id }: Header, bytes: number): void => this.#open.get(id)?.came(bytes)
+      for (let next = await readFrame(this.#stream, onPart); next !== null;) {
         this.#take(next)
+        next = await readFrame(this.#stream, onPart)
+      }
     } catch (error) {
       failure = error
       this.#stream.abort(toPathmeshError(error, `answers of ${this.peer}`))
@@ -228,13 +233,20 @@ class Pending {
   finished = false
   readonly #maxBytes: number
   readonly #queue: Answer[] = []
+  #onBytes: ((bytes: number) => void) | undefined
   #bytes = 0
   #draining = false
   #error: Error | undefined
   #wake: (() => void) | undefined
 
-  constructor(maxBytes: number) {
+  constructor({ maxBytes, onBytes }: CallOptions) {
     this.#maxBytes = maxBytes
+    this.#onBytes = onBytes
+  }
+
+  /** A part of an answer's payload. */
+  came(bytes: number): void {
+    this.#onBytes?.(bytes)
   }
 
   push(next: Answer): void {
@@ -265,6 +277,7 @@ class Pending {
 
   drain(): void {
     this.#draining = true
+    this.#onBytes = undefined
     this.#queue.length = 0
   }
 

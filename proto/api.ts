@@ -18,7 +18,7 @@ export const time = z.int().nonnegative()
 export const peerId = z.string().min(1).max(128).describe('a libp2p PeerId, as a base36 CID')
 export const cid = z.string().min(1).max(128).describe('a CIDv1')
 const refText = z.string().min(1).max(REF_BYTES_MAX).describe('WORK[@NODE]/PATH, pathmesh://… or ipfs://…')
-const version = z.string().min(1).max(128).describe('a sequence number or a root CID')
+export const version = z.string().min(1).max(128).describe('a sequence number or a root CID')
 const absolutePath = z.string().startsWith('/').max(4096)
 const duration = z.int().positive().max(Number.MAX_SAFE_INTEGER)
 
@@ -28,6 +28,9 @@ const mediaType = z.string().max(MEDIA_TYPE_CHARS_MAX).regex(MEDIA_TYPE).describ
 const encoding = { codec: codec.nullable(), mediaType: mediaType.nullable() }
 
 export const Kind = z.enum(['file', 'directory', 'symlink'])
+
+/** How bulk bytes travel: over connections of their own, or over the one that carries everything else. */
+export const Via = z.enum(['lane', 'stream'])
 
 /** A file as the client sees it, so that the daemon can tell whether it sees the same one (containers, mounts). */
 export const Seen = z.object({
@@ -225,7 +228,11 @@ export const Progress = z.object({
   files: size,
   filesTotal: size.nullable(),
   bytesPerSecond: size,
-  why: z.string().nullable()
+  etaSeconds: z.number().nonnegative().nullable().describe('until all bytes are here; null where that cannot be told'),
+  why: z.string().nullable().describe('what it waits for'),
+  providers: z
+    .array(z.object({ peerId, name: z.string().optional(), bytes: size, bytesPerSecond: size, via: Via }))
+    .describe('who sends, those that send most first')
 })
 
 export const Got = z.object({
@@ -344,6 +351,7 @@ export const ReleaseRequest = z.object({ lease: z.string().max(64) })
 export const Done = z.object({ done: z.literal(true) })
 
 export type Kind = z.infer<typeof Kind>
+export type Via = z.infer<typeof Via>
 export type Meta = z.infer<typeof Meta>
 export type Seen = z.infer<typeof Seen>
 export type Name = z.infer<typeof Name>

@@ -1,47 +1,15 @@
 // Every bound and timeout of pathmesh, named, with its reason. Nothing else in the code sets one.
 
+export * from './limits-content.ts'
+export * from './limits-exchange.ts'
+export * from './limits-works.ts'
+
 const KiB = 1024
-const MiB = 1024 * KiB
-const GiB = 1024 * MiB
-const TiB = 1024 * 1024 * MiB
+const MiB = 1024 * 1024
+const GiB = 1024 * 1024 * 1024
 
 /** The longest time that a timer of Node takes, 24 days. */
 export const TIMER_MS_MAX = 2 ** 31 - 1
-
-// --- content -------------------------------------------------------------------------------------------------------
-
-/** Bytes of a leaf, except the last of a file: IPIP-499 `unixfs-v1-2025`. */
-export const LEAF_BYTES = MiB
-/** Links of a branch of a file: IPIP-499 `unixfs-v1-2025`. */
-export const BRANCH_LINKS = 1024
-/** A directory whose block would pass this is sharded: IPIP-499 `unixfs-v1-2025` (block bytes, not link bytes). */
-export const SHARD_THRESHOLD_BYTES = 256 * KiB
-/** Children of a shard: IPIP-499 `unixfs-v1-2025`. */
-export const SHARD_FANOUT = 256
-/** The largest block that is read or sent: a leaf wrapped in dag-pb, or a shard of long names; Bitswap's cap as well. */
-export const BLOCK_BYTES_MAX = 2 * MiB
-/** The largest file: three levels of branches and then some; doubles count bytes exactly up to 2^53. */
-export const FILE_BYTES_MAX = 256 * TiB
-/** Entries of a whole tree: 100,000 is usual; past this a share is a bomb or wants splitting. */
-export const TREE_ENTRIES_MAX = 10_000_000
-/** Distinct branches of one root. A file of 256 TiB has 263,000; each costs some 100 bytes while it is checked. */
-export const TREE_BRANCHES_MAX = 2_000_000
-/** Directories one inside the other: beyond PATH_MAX nothing could be written anyway. */
-export const TREE_DEPTH_MAX = 256
-/** Bytes of one file name: NAME_MAX of every file system in use. */
-export const ENTRY_NAME_BYTES_MAX = 255
-/** Bytes of a path inside a tree: Linux's PATH_MAX. */
-export const TREE_PATH_BYTES_MAX = 4096
-/** Bytes of a symbolic link's target: Linux's PATH_MAX. */
-export const LINK_TARGET_BYTES_MAX = 4096
-/** Characters of a CID in text: base16 of 36 bytes takes 73. */
-export const CID_TEXT_CHARS_MAX = 128
-/** Bytes of a file that one worker hashes at a time: large enough to hide the message, small enough to spread. */
-export const HASH_SEGMENT_BYTES = 64 * MiB
-/** Files that one worker is handed at a time, when they are small. */
-export const HASH_BATCH_FILES = 256
-/** A hashing thread that had no work for this long ends, and gives its memory back. */
-export const HASH_IDLE_MS = 5_000
 
 // --- names ---------------------------------------------------------------------------------------------------------
 
@@ -93,6 +61,13 @@ export const VALUE_DEPTH_MAX = 256
 /** Bytes of a safetensors header: what its reference implementation allows. */
 export const TENSORS_HEADER_BYTES_MAX = 100_000_000
 
+/** Content of up to so many bytes goes out with its record, to peers that fetched from here so lately: they read what is put. */
+export const EAGER_CONTENT_BYTES = 8 * KiB
+export const EAGER_MS = 10_000
+/** Bytes of it in one message; and those that came and were not read yet. */
+export const EAGER_MESSAGE_BYTES = 64 * KiB
+export const EAGER_HELD_BYTES = 4 * MiB
+
 // --- reconciliation ------------------------------------------------------------------------------------------------
 
 /** Origins whose records are kept: as many as members. */
@@ -105,6 +80,8 @@ export const HEADS_RECORDS_MAX = 64
 export const TELL_MS = 50
 /** The same, for each connected peer where they are few: telling is work for both sides. */
 export const TELL_PEER_MS = 0.5
+/** Until records that others told are synced to the disk, all that came meanwhile at once: a crash of the machine before is made good by them. */
+export const RECORDS_SYNC_MS = 100
 /** Until what was heard from one peer is told to others: most hear it from its origin before. */
 export const RELAY_MS = 500
 /** Until a telling that failed is tried again, and every peer looked at once more. */
@@ -149,86 +126,6 @@ export const WATCHED_ENTRIES_MAX = 500_000
 /** Between two looks at a root that has vanished. */
 export const VANISHED_MS = 1_000
 
-// --- wire ----------------------------------------------------------------------------------------------------------
-
-/** Bytes of a frame's header: 1,024 CIDs of 36 bytes, or the list of 2,048 blocks, with room. */
-export const FRAME_HEADER_BYTES_MAX = 256 * KiB
-/** Blocks in one answer. */
-export const BLOCKS_ANSWER_MAX = 2048
-/** Bytes of a frame's payload: an answer to `tree`, and one block beyond it. */
-export const FRAME_PAYLOAD_BYTES_MAX = 4 * MiB + BLOCK_BYTES_MAX
-/** CIDs in one request. */
-export const REQUEST_CIDS_MAX = 1024
-/** Bytes after which an answer to `tree` stops; the asker goes on from its frontier. */
-export const TREE_ANSWER_BYTES = 4 * MiB
-/** Bytes after which an answer to `small` stops. */
-export const SMALL_ANSWER_BYTES = MiB
-/** Branches looked up at a time for one answer. */
-export const BRANCHES_LOOKUPS = 64
-/** Leaves that one `leaves` request may ask for. */
-export const LEAVES_REQUEST_MAX = 64
-/** Leaves that a session asks for at a time: a quarter of its window, so that requests overlap. */
-export const LEAVES_REQUEST = 4
-/** Small files that a session asks for at a time. */
-export const SMALL_REQUEST_FILES = 256
-/** How long a peer has for a small answer until another is asked as well, and how many are asked. */
-export const HEDGE_MS = 300
-export const HEDGED_PEERS_MAX = 8
-/** Peers that a caller may name to be asked first. */
-export const PROVIDERS_ASKED_MAX = 32
-/** Records in one answer. */
-export const RECORDS_ANSWER_MAX = 256
-/** Requests of one peer that are answered at a time, and that it may have open. */
-export const REQUESTS_OPEN_MAX = 64
-/** Bytes a session has asked for and not yet written: its memory, and what keeps a link busy. */
-export const WINDOW_BYTES = 16 * MiB
-/** Bytes of answers that one peer is being sent, and their number: what serving it costs in memory. */
-export const SERVE_BYTES = 8 * MiB
-export const SERVE_REQUESTS = 4
-/** Requests for content that a session has open at a time. */
-export const WINDOW_REQUESTS = 8
-/** Buffers of a leaf's size that are kept to be used again. */
-export const LEAF_BUFFERS_KEPT = 16
-/** Transfers at a time. */
-export const TRANSFERS_MAX = 64
-/** Bytes of branches that one reader of remote content keeps. */
-export const READER_BRANCHES_BYTES = 32 * MiB
-/** Bytes given to a stream at once: larger ones block the other streams of a connection. */
-export const STREAM_PIECE_BYTES = 256 * KiB
-
-// --- waits ---------------------------------------------------------------------------------------------------------
-
-/** A transfer that verifies no byte for this long has stalled. */
-export const STALL_MS = 30_000
-/** Reading a part of content has stalled: somebody waits for it at a prompt, and nothing is lost by asking again. */
-export const READ_STALL_MS = 20_000
-/** A provider that was asked and sends nothing for this long is left for another, or asked again. */
-export const PROVIDER_STALL_MS = 12_000
-/** Between two looks for a provider while there is none; and the longest pause for one that failed for now. */
-export const PROVIDER_RETRY_MS = 500
-export const PROVIDER_RETRY_LAST_MS = 4_000
-/** A peer's answer to a question about names, presence or identity. */
-export const ASK_MS = 5_000
-/** The same, where the answer is only told along with something that is done already: how many copies there are. */
-export const COPIES_MS = 1_000
-/** Opening a stream to a connected peer. */
-export const OPEN_STREAM_MS = 10_000
-/** From an inbound connection to its proof of membership: strangers hold a place no longer than this. */
-export const HANDSHAKE_MS = 5_000
-/** From TCP to a member's proof, when dialling. */
-export const DIAL_MS = 10_000
-/** Between the parts of a frame that has begun. */
-export const FRAME_MS = 60_000
-/** An asker that takes nothing of an answer for this long is cut off. */
-export const ANSWER_WRITE_MS = 30_000
-/** A daemon's way down; what is not closed then is left to the operating system. */
-export const STOP_MS = 5_000
-/** A started daemon's way to its ready line. */
-export const START_MS = 30_000
-/** First and longest wait between two dials of a member. */
-export const REDIAL_FIRST_MS = 1_000
-export const REDIAL_LAST_MS = 60_000
-
 // --- store ---------------------------------------------------------------------------------------------------------
 
 /** Bytes verified between two notes of what has been verified: what a kill costs at most. */
@@ -243,8 +140,8 @@ export const REOPEN_MS = 1_000
 export const INDEX_LOOKUPS = 1_000
 /** Rows that are read on the main thread at a time. */
 export const LOOKED_UP_MAX = 64
-/** Rows in one write to the index. */
-export const INDEX_BATCH_ROWS = 4_000
+/** Rows in one write to the index, which is one wait for the disk: some 2 MB. */
+export const INDEX_BATCH_ROWS = 16_000
 /** Threads that read and write small files, and how long an idle one is kept. */
 export const FILE_THREADS = 2
 export const FILE_THREAD_IDLE_MS = 2_000
@@ -276,89 +173,6 @@ export const PEER_ADDRESSES_MAX = 16
 export const MEMBERS_MAX = 10_000
 /** The whole of a handshake message: a certificate is some hundred bytes. */
 export const CREDENTIALS_BYTES_MAX = 4 * KiB
-
-// --- works ---------------------------------------------------------------------------------------------------------
-
-/** JSON of the arguments of a call, and of the state of a Work: references and settings, no content. */
-export const CALL_ARGS_BYTES_MAX = 256 * KiB
-export const WORK_STATE_BYTES_MAX = 256 * KiB
-/** JSON of what a run returns: kept for a day, so anything larger is a Payload. */
-export const CALL_RESULT_BYTES_MAX = 64 * KiB
-/** Calls of one Work that wait for the one that runs. */
-export const CALLS_QUEUED_MAX = 16
-/** Works hosted by one node at the same time: each is a process. */
-export const WORKS_HOSTED_MAX = 256
-/** Calls of one caller, and of all, whose outcome a node remembers, and for how long; and calls of which it notes no more than that. */
-export const CALLS_KEPT_MAX = 4096
-export const CALLS_KEPT_ALL_MAX = 16_384
-export const CALL_KEPT_MS = 24 * 3_600_000
-export const CALL_NOTES_MAX = 200_000
-/** Lines of a run that are kept for whoever asks, and characters of one. */
-export const CALL_LOG_LINES_MAX = 1000
-export const LOG_LINE_CHARS_MAX = 4096
-/** Characters of those lines: what the log of one call costs in memory. */
-export const CALL_LOG_CHARS_MAX = MiB
-/** Bytes of lines in one answer: with state, result and progress it stays below API_LINE_BYTES_MAX. */
-export const CALL_EVENTS_LOG_BYTES = 512 * KiB
-/** JSON of the progress of a run: some numbers, a phase and a reason. */
-export const CALL_PROGRESS_BYTES_MAX = 4 * KiB
-/** Calls that are over and whose log is still in memory, and for how long: whoever follows them reads the end of it. */
-export const CALLS_TOLD_MAX = 16
-export const CALL_TOLD_MS = 60_000
-/** How long a question for the events of a call waits for one. */
-export const CALL_EVENTS_MS = 10_000
-/** Until a node says that it took a call; beyond their wait, until it answers a question for events. */
-export const CALL_ANSWER_MS = 10_000
-/** From the loss of a Work's host, or the start of a daemon, to the end of what ran there: the host may be back. */
-export const HOST_BACK_MS = 5_000
-/** How long a node that a call runs on may be out of reach, unless the caller says otherwise. */
-export const WORK_LOST_MS = 30_000
-/** Between two attempts to reach it, or the daemon: the first pause, and the longest, since each is twice the one before. */
-export const ASK_AGAIN_MS = 250
-export const ASK_AGAIN_MAX_MS = 2_000
-/** From starting the process of a Work to its readiness: loading a large framework takes a while. */
-export const WORK_READY_MS = 120_000
-/** From cancelling a run to the end of its process; and from SIGTERM to SIGKILL, in which it publishes what it has. */
-export const CANCEL_MS = 5_000
-export const LAST_WORDS_MS = 20_000
-/** Between two looks at the state of a Work that runs, for what changed inside its lists and objects. */
-export const STATE_LOOK_MS = 500
-/** Between two reports of a run. */
-export const REPORT_MS = 50
-/** How long a host tells the outcome of a run again and again to a daemon that does not take it, and its Work publishes to it. */
-export const REPORT_AGAIN_MS = 600_000
-
-// --- local API -----------------------------------------------------------------------------------------------------
-
-/** Bytes of a request's JSON body. */
-export const API_BODY_BYTES_MAX = MiB
-/** Bytes of a Unix socket's path: sun_path less its NUL (104 on macOS). */
-export const SOCKET_PATH_BYTES_MAX = process.platform === 'darwin' ? 103 : 107
-/** Between two lines of a stream to a client: a silent one is dead. */
-export const HEARTBEAT_MS = 10_000
-/** Between two progress lines. */
-export const PROGRESS_MS = 100
-/** Until the first of them. */
-export const PROGRESS_FIRST_MS = 10
-/** From a client's first packet to an open connection: the socket is local, so only a full backlog takes time. */
-export const API_CONNECT_MS = 5_000
-/** Until a daemon says who it is: one that needs longer is stopped, or its machine is. */
-export const API_PROBE_MS = 10_000
-/** Until a daemon begins or goes on with an answer that is not a stream of events: longer than its own longest wait. */
-export const API_ANSWER_MS = 2 * STALL_MS
-/** Bytes of a line of a stream to a client: a reference, `meta`, and the peers that have it, with room. */
-export const API_LINE_BYTES_MAX = MiB
-/** Bytes of a JSON answer: a status with every transfer. */
-export const API_ANSWER_BYTES_MAX = 16 * MiB
-/** Bytes of a request's line and headers: a name and `meta` in a query, percent-encoded. */
-export const API_HEADERS_BYTES_MAX = 64 * KiB
-/** From a connection of the local API to the end of its headers. */
-export const API_HEADERS_MS = 10_000
-/** Requests of all clients answered at the same time. */
-export const API_REQUESTS_MAX = 512
-/** Values that one program puts, and those that it gets, at the same time; others wait. */
-export const CLIENT_PUTS = 64
-export const CLIENT_GETS = 128
 
 // --- swarm ---------------------------------------------------------------------------------------------------------
 

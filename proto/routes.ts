@@ -8,7 +8,7 @@ export const API_HEADER = 'pathmesh-api'
 export const API_HOST = 'pathmesh.local'
 
 export interface Route {
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'put'
   readonly path: string
 }
 
@@ -18,6 +18,10 @@ export const ROUTES = {
   shutdown: { method: 'post', path: '/v1/shutdown' },
   invite: { method: 'post', path: '/v1/invite' },
   peers: { method: 'get', path: '/v1/peers' },
+  limits: { method: 'get', path: '/v1/limits' },
+  setLimits: { method: 'put', path: '/v1/limits' },
+  transfers: { method: 'get', path: '/v1/transfers' },
+  why: { method: 'get', path: '/v1/why' },
   session: { method: 'get', path: '/v1/session' },
   release: { method: 'post', path: '/v1/release' },
   put: { method: 'post', path: '/v1/put' },

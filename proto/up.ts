@@ -11,6 +11,13 @@ export interface UpFlags {
   /** This node's human name; by default the host's. */
   readonly name?: string
   readonly mdns?: boolean
+  /** Bytes a second that this node sends, and fetches, at most; 0: no limit. */
+  readonly uploadLimit?: number
+  readonly downloadLimit?: number
+  /** Where connections for bulk bytes are accepted; by default port 4748, or another that is free. */
+  readonly lanePort?: number
+  /** Whether to open such connections at all; without them everything goes over one connection per node. */
+  readonly lanes?: boolean
   /** Log more, to stderr. */
   readonly verbose?: boolean
 }

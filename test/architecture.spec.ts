@@ -249,7 +249,8 @@ const FLOORS: readonly Floor[] = [
 const LAYERS = [
   ['main', 'index'],
   ['daemon'],
-  ['join', 'node-facts', 'node-records', 'steps', 'wiring'],
+  ['moving'],
+  ['join', 'lane-source', 'node-facts', 'node-records', 'steps', 'wiring'],
   ['config'],
   ['admin', 'works'],
   ['sharing'],

@@ -83,7 +83,7 @@ describe('the papers', () => {
   it('tell all exit statuses, the port and the settings', () => {
     for (const { exit } of Object.values(ERRORS)) assert.match(readme, new RegExp(`\\b${exit} [a-z]`), `status ${exit}`)
     assert.ok(readme.includes(`TCP ${DEFAULT_PORT}`))
-    const settings = new Set(`${read('daemon/config.ts')}${read('proto/locations.ts')}`.match(/PATHMESH_[A-Z]+/g))
+    const settings = new Set(`${read('daemon/config.ts')}${read('proto/locations.ts')}`.match(/PATHMESH_[A-Z_]+/g))
     assert.ok(settings.size > 3)
     for (const setting of settings) assert.ok(readme.includes(setting), setting)
   })

@@ -71,7 +71,8 @@ async function start(context: Context, flags: UpFlags, signal: AbortSignal): Pro
 }
 
 // The invite goes through stdin: arguments can be read by everybody on the machine.
-function childArguments({ data, socket, listen = [], join, name, mdns, verbose }: UpFlags): string[] {
+function childArguments(flags: UpFlags): string[] {
+  const { data, socket, listen = [], join, name, mdns, uploadLimit, downloadLimit, lanePort, lanes, verbose } = flags
   return [
     'up',
     '--json',
@@ -81,6 +82,10 @@ function childArguments({ data, socket, listen = [], join, name, mdns, verbose }
     ...(join === undefined ? [] : ['--join=-']),
     ...(name === undefined ? [] : [`--name=${name}`]),
     ...(mdns === false ? ['--no-mdns'] : []),
+    ...(uploadLimit === undefined ? [] : [`--upload-limit=${uploadLimit}`]),
+    ...(downloadLimit === undefined ? [] : [`--download-limit=${downloadLimit}`]),
+    ...(lanePort === undefined ? [] : [`--lane-port=${lanePort}`]),
+    ...(lanes === false ? ['--no-lanes'] : []),
     ...(verbose === true ? ['--verbose'] : [])
   ]
 }

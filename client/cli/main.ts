@@ -12,6 +12,7 @@ import { addGet } from './get.ts'
 import { addHistory } from './history.ts'
 import { addInvite } from './invite.ts'
 import type { Io } from './io.ts'
+import { addLimits } from './limits.ts'
 import { addLs } from './ls.ts'
 import { HungUp, Output } from './output.ts'
 import { addPeers } from './peers.ts'
@@ -21,9 +22,11 @@ import { addRun } from './run.ts'
 import { addShare } from './share.ts'
 import { addStat } from './stat.ts'
 import { addStatus } from './status.ts'
+import { addTransfers } from './transfers.ts'
 import { addUnshare } from './unshare.ts'
 import { addUp } from './up.ts'
 import { addWatch } from './watch.ts'
+import { addWhy } from './why.ts'
 import { addWorks } from './works.ts'
 
 const OK = 0
@@ -49,6 +52,8 @@ const ADD = [
   addStatus,
   addInvite,
   addPeers,
+  addLimits,
+  addTransfers,
   addWorks,
   addRun,
   addShare,
@@ -60,6 +65,7 @@ const ADD = [
   addStat,
   addHistory,
   addProviders,
+  addWhy,
   addWatch,
   addCat,
   addDrop

@@ -3,7 +3,7 @@
 
 import type { Progress } from '../../proto/api.ts'
 import { errno, type PathmeshError } from '../../proto/errors.ts'
-import { escapeText } from './escape.ts'
+import { escapeLine, escapeText } from './escape.ts'
 import type { Io, Screen } from './io.ts'
 import { progressText } from './progress-text.ts'
 
@@ -74,11 +74,15 @@ export class Output {
   progress(progress: Progress, events: boolean): void {
     if (this.json) {
       if (events) this.stdout.write(`${JSON.stringify(progress)}\n`)
-    } else if (this.#stderr.isTTY === true) {
-      const width = Math.max(20, (this.#stderr.columns ?? 80) - 1)
-      this.#stderr.write(`\r${progressText(progress).slice(0, width)}\u001b[K`)
-      this.#shown = true
-    }
+    } else this.live(progressText(progress))
+  }
+
+  /** One line for people that the next one overwrites, on a terminal only. */
+  live(text: string): void {
+    if (this.json || this.#stderr.isTTY !== true) return
+    const width = Math.max(20, (this.#stderr.columns ?? 80) - 1)
+    this.#stderr.write(`\r${escapeLine(text).slice(0, width)}\u001b[K`)
+    this.#shown = true
   }
 
   close(): void {

@@ -6,11 +6,13 @@ import { addCommand, type Enter } from './context.ts'
 import { table } from './table.ts'
 import { formatBytes } from './units.ts'
 
+const HEAD = ['NAME', 'STATE', 'LATENCY', 'VIA', 'IN', 'OUT', 'PEER', 'ADDRESSES']
+
 export function addPeers(program: Command, enter: Enter): void {
   addCommand(
     program,
     'peers',
-    'Lists the other nodes of the mesh: connected or not, how far away, and how many bytes went each way.',
+    'Lists the other nodes of the mesh: connected or not, how far away, how bulk bytes travel (over a lane, a connection of their own, or the stream that carries all else: pathmesh why NODE says why), and how many went each way.',
     ['pathmesh peers', "pathmesh peers --json | jq -r 'select(.connected).name'"]
   ).action(async (_options: unknown, command: Command) => {
     const context = enter(command)
@@ -26,16 +28,14 @@ export function addPeers(program: Command, enter: Enter): void {
         output.talk(
           'no other node is known. On another machine: pathmesh up --detach --join INVITE (from pathmesh invite)'
         )
-      else
-        await output.data(
-          table(['NAME', 'STATE', 'LATENCY', 'IN', 'OUT', 'PEER', 'ADDRESSES'], rows, ['LATENCY', 'IN', 'OUT'])
-        )
+      else await output.data(table(HEAD, rows, ['LATENCY', 'IN', 'OUT']))
     })
   })
 }
 
-function row({ name, peerId, connected, latencyMs, bytesIn, bytesOut, addresses }: Peer): string[] {
+function row({ name, peerId, connected, lane, latencyMs, bytesIn, bytesOut, addresses }: Peer): string[] {
   const latency = latencyMs === null ? '-' : `${latencyMs.toFixed(1)} ms`
   const state = connected ? 'connected' : 'away'
-  return [name ?? '-', state, latency, formatBytes(bytesIn), formatBytes(bytesOut), peerId, addresses.join(' ')]
+  const [came, went] = [formatBytes(bytesIn), formatBytes(bytesOut)]
+  return [name ?? '-', state, latency, lane ?? '-', came, went, peerId, addresses.join(' ')]
 }

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import type { Status } from '../../proto/node-api.ts'
 import { addCommand, type Enter } from './context.ts'
 import { factList } from './table.ts'
+import { transferName, transferText } from './transfer-text.ts'
 import { formatBytes, formatSeconds } from './units.ts'
 
 export function addStatus(program: Command, enter: Enter): void {
@@ -36,13 +37,7 @@ function describe(status: Status): string {
     ['stored', `${formatBytes(storage.storedBytes)}, and ${formatBytes(storage.partialBytes)} of unfinished transfers`],
     ['free on disk', formatBytes(storage.freeBytes)]
   ]
-  for (const { name, root, state, why, bytesDone, bytesTotal, bytesPerSecond } of status.transfers) {
-    const size =
-      bytesTotal === null ? formatBytes(bytesDone) : `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`
-    facts.push([
-      'fetching',
-      `${name ?? root}: ${state}, ${size}, ${formatBytes(bytesPerSecond)}/s${why === null ? '' : `; ${why}`}`
-    ])
-  }
+  for (const transfer of status.transfers)
+    facts.push(['fetching', `${transferName(transfer)}: ${transferText(transfer)}`])
   return factList(facts)
 }

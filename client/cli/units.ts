@@ -7,6 +7,7 @@ import { meta } from '../shape.ts'
 
 /** As the schema of a cursor has it. */
 const CURSOR_CHARS_MAX = 64
+const PORT_MAX = 65_535
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -72,6 +73,13 @@ export function parseKeep(text: string): number {
 export function parseCursor(text: string): string {
   if (text.length > 0 && text.length <= CURSOR_CHARS_MAX) return text
   throw new InvalidArgumentError('It is a cursor that pathmesh watch --json printed.')
+}
+
+/** A TCP port; 0 is any that is free. */
+export function parsePort(text: string): number {
+  const port = Number(text)
+  if (/^\d{1,5}$/.test(text) && port <= PORT_MAX) return port
+  throw new InvalidArgumentError(`A port is a number from 0 to ${PORT_MAX}; 0 is any that is free.`)
 }
 
 /** The name of one file, without a folder. */

@@ -8,12 +8,18 @@ import type { Ready, UpFlags } from '../../proto/up.ts'
 import { addCommand, repeated, type Context, type Enter } from './context.ts'
 import { detach } from './detach.ts'
 import { escapeLine } from './escape.ts'
+import { rateOf } from './limits.ts'
+import { parsePort } from './units.ts'
 
 interface Flags {
   readonly listen?: readonly string[]
   readonly join?: string
   readonly name?: string
   readonly mdns: boolean
+  readonly uploadLimit?: number
+  readonly downloadLimit?: number
+  readonly lanePort?: number
+  readonly lanes: boolean
   readonly verbose?: boolean
   readonly detach?: boolean
 }
@@ -27,13 +33,22 @@ export function addUp(program: Command, enter: Enter): void {
       'pathmesh up --detach                         # on the first machine',
       'pathmesh up --detach --join INVITE           # on the others, with what pathmesh invite printed',
       'ssh gpu-1 pathmesh invite | pathmesh up --detach --join -',
-      'pathmesh up --listen /ip4/0.0.0.0/tcp/4001 --name gpu-1'
+      'pathmesh up --listen /ip4/0.0.0.0/tcp/4001 --name gpu-1',
+      'pathmesh up --detach --upload-limit 20MiB/s   # pathmesh limits changes it while it runs'
     ]
   )
     .option('--listen <multiaddr>', 'listen here instead of port 4747 of every interface; may be given again', repeated)
     .option('--join <invite>', 'join the mesh of this invite; - reads it from standard input')
     .option('--name <node>', "this node's name; by default the host's")
     .option('--no-mdns', 'do not announce this node on the local network, nor look for others there')
+    .option('--upload-limit <rate>', 'send at most so much content: 20MiB/s, 500kB/s, none', rateOf('--upload-limit'))
+    .option('--download-limit <rate>', 'fetch at most so much content', rateOf('--download-limit'))
+    .option(
+      '--lane-port <port>',
+      'where connections for bulk bytes are accepted (4748, or another that is free)',
+      parsePort
+    )
+    .option('--no-lanes', 'send and fetch everything over one connection per node')
     .option('--verbose', 'log more')
     .option('--detach', 'run in the background')
     .action(async (flags: Flags, command: Command) => {
@@ -59,6 +74,10 @@ async function upFlags(context: Context, flags: Flags): Promise<UpFlags> {
     ...(join === undefined ? {} : { join }),
     ...(flags.name === undefined ? {} : { name: flags.name }),
     ...(flags.mdns ? {} : { mdns: false }),
+    ...(flags.uploadLimit === undefined ? {} : { uploadLimit: flags.uploadLimit }),
+    ...(flags.downloadLimit === undefined ? {} : { downloadLimit: flags.downloadLimit }),
+    ...(flags.lanePort === undefined ? {} : { lanePort: flags.lanePort }),
+    ...(flags.lanes ? {} : { lanes: false }),
     ...(flags.verbose === undefined ? {} : { verbose: flags.verbose })
   }
 }

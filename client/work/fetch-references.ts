@@ -3,6 +3,7 @@
 
 import type { Progress } from '../../proto/api.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { CALL_PROGRESS_PROVIDERS_MAX } from '../../proto/limits.ts'
 import type { WaitOptions } from '../calls.ts'
 import { isPlainObject } from '../codecs/plain-data.ts'
 import { Path } from '../path.ts'
@@ -135,11 +136,35 @@ class Sum {
         (all, part, index) => all + (this.#done.has(index) ? 0 : (part?.bytesPerSecond ?? 0)),
         0
       ),
-      why: first.why
+      // The longest of what is told: nobody knows how they share what there is.
+      etaSeconds: this.#running().reduce<number | null>(
+        (most, { etaSeconds }) => (etaSeconds === null ? most : Math.max(most ?? 0, etaSeconds)),
+        null
+      ),
+      why: first.why,
+      providers: this.#providers()
     })
   }
 
   done(at: number): void {
     this.#done.add(at)
+  }
+
+  #running(): Progress[] {
+    return this.#parts.filter((part, index): part is Progress => part !== undefined && !this.#done.has(index))
+  }
+
+  /** Each peer once, with what it does for all of them. */
+  #providers(): Progress['providers'] {
+    const all = new Map<string, Progress['providers'][number]>()
+    for (const provider of this.#running().flatMap(({ providers }) => providers)) {
+      const { bytes = 0, bytesPerSecond = 0 } = all.get(provider.peerId) ?? {}
+      all.set(provider.peerId, {
+        ...provider,
+        bytes: bytes + provider.bytes,
+        bytesPerSecond: bytesPerSecond + provider.bytesPerSecond
+      })
+    }
+    return [...all.values()].sort((a, b) => b.bytesPerSecond - a.bytesPerSecond).slice(0, CALL_PROGRESS_PROVIDERS_MAX)
   }
 }

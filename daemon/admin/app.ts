@@ -12,6 +12,7 @@ import { guard, limitBody } from './guard.ts'
 import { nameRoutes } from './names.ts'
 import { nodeRoutes } from './node.ts'
 import type { AdminParts } from './parts.ts'
+import { transferRoutes } from './transfers.ts'
 import { workRoutes } from './works.ts'
 
 export type App = OpenAPIHono<{ Bindings: HttpBindings }>
@@ -40,6 +41,7 @@ export function createApp(parts: AdminParts): App {
   nameRoutes(app, parts)
   contentRoutes(app, parts)
   workRoutes(app, parts)
+  transferRoutes(app, parts)
   app.doc31(ROUTES.openapi.path, {
     openapi: '3.1.0',
     info: {

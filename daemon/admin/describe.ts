@@ -49,9 +49,10 @@ export function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
 
 /** What the first fault of a value is. */
 export function invalid({ issues: [issue] }: z.ZodError): PathmeshError {
+  const where = issue?.path.join('.') ?? ''
   return new PathmeshError(
     'INVALID_ARGUMENT',
-    `${issue?.path.join('.') ?? 'the value'}: ${issue?.message ?? 'not of the right form'}`
+    `${where === '' ? 'the value' : where}: ${issue?.message ?? 'not of the right form'}`
   )
 }
 

@@ -1,5 +1,6 @@
 // What the routes need of the daemon.
 
+import type { RateLimits } from '../exchange/rate-limit.ts'
 import type { Sharing } from '../sharing/sharing.ts'
 import type { Invite, Peer, Status } from '../../proto/node-api.ts'
 import type {
@@ -13,6 +14,8 @@ import type {
   ReportRequest,
   WorkLine
 } from '../../proto/works-api.ts'
+import type { Why, WhyQuery } from '../../proto/why-api.ts'
+import type { FollowParts } from './follow-transfers.ts'
 
 export interface NodeFacts {
   status(): Promise<Status>
@@ -39,8 +42,16 @@ export interface WorkCalls {
   cancel(request: CancelRequest, signal: AbortSignal): Promise<void>
 }
 
+export interface Explanations {
+  /** What is known of a reference or a peer. NOT_FOUND for a node that nobody knows; what fails for a reference is in the answer. */
+  about(query: WhyQuery, signal: AbortSignal): Promise<Why>
+}
+
 export interface AdminParts {
   readonly node: NodeFacts
+  readonly transfers: FollowParts
+  readonly limits: RateLimits
+  readonly why: Explanations
   readonly leases: SessionLeases
   readonly sharing: Sharing
   readonly works: WorkCalls

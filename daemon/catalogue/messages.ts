@@ -28,6 +28,8 @@ export interface HeardHeads {
   readonly heads: readonly NamedHead[]
   readonly records: readonly Uint8Array[]
   readonly more: boolean
+  /** Small content that some of the records name. */
+  readonly contents?: readonly Uint8Array[]
 }
 
 export interface Entry {
@@ -42,14 +44,19 @@ export const headMessage = (origin: string, { number, digest }: Head): HeadMessa
   digest: bytesOf(digest)
 })
 
-export function encodeHeads({ heads, records, more }: HeardHeads): Bytes {
-  return Heads.encode({ heads: heads.map(head => headMessage(head.origin, head)), records: signed(records), more })
+export function encodeHeads({ heads, records, more, contents = [] }: HeardHeads): Bytes {
+  return Heads.encode({
+    heads: heads.map(head => headMessage(head.origin, head)),
+    records: signed(records),
+    more,
+    contents: contents.map(bytesOf)
+  })
 }
 
 export function decodeHeads(body: Uint8Array): HeardHeads {
-  const limits = { heads: HEADS_MAX, records: HEADS_RECORDS_MAX }
-  const { heads, records, more } = read(() => Heads.decode(bytesOf(body), { limits }))
-  return { heads: heads.map(head => checkedHead(head)), records: records.map(encoded), more }
+  const limits = { heads: HEADS_MAX, records: HEADS_RECORDS_MAX, contents: HEADS_RECORDS_MAX }
+  const { heads, records, more, contents } = read(() => Heads.decode(bytesOf(body), { limits }))
+  return { heads: heads.map(head => checkedHead(head)), records: records.map(encoded), more, contents }
 }
 
 export function encodeSince(origin: string, head: Head, records: readonly Uint8Array[], more: boolean): Bytes {

@@ -19,7 +19,8 @@ import {
   PULL_REST_MS,
   PULLS_MAX,
   PULLS_PEER_MAX,
-  RECONCILE_MS
+  RECONCILE_MS,
+  RECORDS_SYNC_MS
 } from '../../proto/limits.ts'
 import { agrees } from './head.ts'
 import type { HeardHeads } from './messages.ts'
@@ -28,7 +29,7 @@ import { PeerState } from './peer-state.ts'
 import { type Asking, Pull } from './pull.ts'
 import { openRecord, type Signed, type VerifySignature } from './record.ts'
 import type { Raise, Records } from './records.ts'
-import { Teller } from './teller.ts'
+import { type Eager, Teller } from './teller.ts'
 import { Waiters } from './waiters.ts'
 
 export interface ReconcilerParts<Write> {
@@ -43,6 +44,7 @@ export interface ReconcilerParts<Write> {
   caller(peer: string): Promise<Asking>
   /** Whether there is anybody to catch up with, connected or not. */
   knowsOthers(): boolean
+  readonly eager?: Eager | undefined
 }
 
 export class Reconciler<Write> {
@@ -56,6 +58,7 @@ export class Reconciler<Write> {
   readonly #stopped = new AbortController()
   #startedAt = 0
   #cancelTick = (): void => undefined
+  #cancelSync: (() => void) | undefined
   #isSynced = false
   #knowsOwn = false
 
@@ -77,9 +80,11 @@ export class Reconciler<Write> {
   async stop(): Promise<void> {
     this.#stopped.abort(new PathmeshError('ABORTED', 'this node is stopping'))
     this.#cancelTick()
+    this.#cancelSync?.()
     this.#teller.stop()
     this.#waiters.end()
     await Promise.allSettled(this.#pulls.values())
+    await this.#sync()
   }
 
   // --- who is there ------------------------------------------------------------------------------------------------
@@ -130,11 +135,11 @@ export class Reconciler<Write> {
   // --- hearing -----------------------------------------------------------------------------------------------------
 
   /** Takes what a peer tells: its heads, and records that came along. */
-  async heard(from: string, { heads, records, more }: HeardHeads): Promise<void> {
+  async heard(from: string, { heads, records, more, contents = [] }: HeardHeads): Promise<void> {
     const { clock, self } = this.#parts
     const peer = this.#peer(from)
     for (const head of heads) peer.hear(head, clock.monotonic())
-    if (records.length > 0) await this.#takeNews(from, records, peer)
+    if (records.length > 0) await this.#takeNews(from, records, contents, peer)
     for (const { origin } of heads) await this.#compare(origin, peer)
     if (!more) peer.isMet = true
     const ours = this.#parts.records.head(self)
@@ -143,13 +148,19 @@ export class Reconciler<Write> {
     this.#look()
   }
 
-  async #takeNews(from: string, records: readonly Uint8Array[], peer: PeerState): Promise<void> {
+  async #takeNews(
+    from: string,
+    records: readonly Uint8Array[],
+    contents: readonly Uint8Array[],
+    peer: PeerState
+  ): Promise<void> {
     const { mesh, verify, self } = this.#parts
     const signed = await Promise.all(records.map(bytes => openRecord(bytes, mesh, verify)))
     if (from === self || signed.some(({ record }) => record.origin !== from))
       throw new PathmeshError('CORRUPT', `${from} sends records of others as its news`)
     const head = peer.head(from)?.head
     await this.#keep(from, signed, head === undefined ? undefined : { origin: from, ...head })
+    this.#parts.eager?.came(from, signed, contents)
   }
 
   /** Looks at one origin of a peer: are both the same, or is there something to get? */
@@ -168,18 +179,35 @@ export class Reconciler<Write> {
       return
     }
     if (origin === self) own.confirm(ours.number)
-    else if (theirs.number > ours.number) await records.keep([], { origin, ...theirs })
+    else if (theirs.number > ours.number) await this.#keep(origin, [], { origin, ...theirs })
   }
 
   async #keep(origin: string, incoming: readonly Signed[], raise?: Raise): Promise<void> {
     const { records, own, self, log } = this.#parts
     if (!records.heads.has(origin) && records.heads.size >= ORIGINS_MAX)
       throw new PathmeshError('TOO_LARGE', `records of more than ${ORIGINS_MAX} nodes are not kept`)
-    if (origin !== self) await records.keep(incoming, raise)
-    else if (incoming.length > 0) {
+    if (origin !== self) {
+      await records.keep(incoming, raise)
+      this.#syncSoon()
+    } else if (incoming.length > 0) {
       const changes = await own.adopt(incoming)
       if (changes.length > 0)
         log.warn('this node was shown records of its own that it had lost', { records: changes.length })
+    }
+  }
+
+  #syncSoon(): void {
+    this.#cancelSync ??= this.#parts.clock.after(RECORDS_SYNC_MS, () => {
+      this.#cancelSync = undefined
+      void this.#sync()
+    })
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      await this.#parts.records.sync()
+    } catch (error) {
+      this.#parts.log.warn('records of others are not on the disk yet', { error })
     }
   }
 

@@ -2,7 +2,7 @@
 // keeps heads in step with records (they are written together), and tells what changed. An older record never takes the
 // place of a newer one; retirements are kept, so that a name stays retired.
 
-import { RECORDS_ANSWER_MAX } from '../../proto/limits.ts'
+import { LOOKED_UP_MAX, RECORDS_ANSWER_MAX } from '../../proto/limits.ts'
 import { Batch, type Raise } from './batch.ts'
 import { EMPTY_HEAD, type OriginHead } from './head.ts'
 import { nameKey, numbersFrom, ofName, ofNumber, ofOriginsName, readNumberKey, seqKey, startingWith } from './keys.ts'
@@ -33,6 +33,8 @@ export class Records<Write> {
   /** There hardly ever are any, and every name that is listed asks. */
   #hasConflicts = false
   #turn: Promise<unknown> = Promise.resolve()
+  /** An origin of which something was kept since all was on the disk. */
+  #unsynced: string | undefined
 
   constructor(tables: CatalogueTables<Write>) {
     this.tables = tables
@@ -72,7 +74,13 @@ export class Records<Write> {
 
   /** Newest records of exactly this name, one an origin. */
   async *named(name: string): AsyncGenerator<Signed> {
-    for await (const [, bytes] of this.tables.newest.iterator(ofName(name))) yield trustedRecord(bytes)
+    if (this.#heads.size > LOOKED_UP_MAX) {
+      for await (const [, bytes] of this.tables.newest.iterator(ofName(name))) yield trustedRecord(bytes)
+      return
+    }
+    // Of few origins each is looked up: an iterator goes through a thread three times.
+    const keys = [...this.#heads.keys()].toSorted(byBytes).map(origin => nameKey(name, origin))
+    for (const bytes of await this.tables.newest.getMany(keys)) if (bytes !== undefined) yield trustedRecord(bytes)
   }
 
   /** Newest records of names that begin with `prefix`, by name and origin. */
@@ -139,13 +147,29 @@ export class Records<Write> {
     return turn
   }
 
-  /** Keeps those that are newer than what is known, and raises the head of `origin` as far as its records reach. */
+  /**
+   * Keeps those of others that are newer than what is known, and raises the head of `origin` as far as its records reach. A crash of
+   * the machine loses them until `sync`, with the head that says so: who told them tells them again.
+   */
   keep(incoming: readonly Signed[], raise?: Raise): Promise<readonly Signed[]> {
     return this.exclusively(async () => {
       const staged = await this.stage(incoming, raise)
-      if (staged.writes.length > 0) await this.tables.commit(staged.writes)
+      if (staged.writes.length > 0) await this.tables.note(staged.writes)
       staged.apply()
+      if (staged.writes.length > 0) this.#unsynced = raise?.origin ?? incoming[0]?.record.origin
       return staged.changes
+    })
+  }
+
+  /** Resolves when all that was kept is on the disk. */
+  async sync(): Promise<void> {
+    if (this.#unsynced === undefined) return
+    await this.exclusively(async () => {
+      const origin = this.#unsynced
+      if (origin === undefined) return
+      // A write that changes nothing: with it, those before it go to the disk.
+      await this.tables.commit([this.tables.heads.put(origin, this.head(origin))])
+      this.#unsynced = undefined
     })
   }
 
@@ -178,6 +202,8 @@ export class Records<Write> {
     })
   }
 }
+
+const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
 function positionOf(key: Uint8Array): number {
   return Number(Buffer.from(key.buffer, key.byteOffset, key.byteLength).readBigUInt64BE(0))

@@ -39,4 +39,6 @@ export interface CatalogueTables<Write> {
   readonly confirmed: Cell<Write, number>
   /** All of the writes or none, on the disk when it resolves. */
   commit(writes: readonly Write[]): Promise<void>
+  /** The same, but for a crash of the machine, which loses them until something later is committed. */
+  note(writes: readonly Write[]): Promise<void>
 }

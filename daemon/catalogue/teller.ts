@@ -21,6 +21,12 @@ import type { Asking } from './pull.ts'
 import type { Signed } from './record.ts'
 import type { Records } from './records.ts'
 
+/** Content that travels with the records that name it. */
+export interface Eager {
+  contentsFor(peer: string, records: readonly Signed[]): Promise<readonly Uint8Array[]>
+  came(from: string, records: readonly Signed[], contents: readonly Uint8Array[]): void
+}
+
 export interface TellerParts<Write> {
   readonly self: string
   readonly records: Pick<Records<Write>, 'head' | 'heads'>
@@ -29,6 +35,7 @@ export interface TellerParts<Write> {
   readonly random: Random
   readonly log: Log
   readonly stopped: AbortSignal
+  readonly eager?: Eager | undefined
   caller(peer: string): Promise<Asking>
   /** A peer has taken what it was told. */
   onTold(): void
@@ -141,8 +148,12 @@ export class Teller<Write> {
       .map(origin => ({ origin, ...records.head(origin) }))
     const { number } = records.head(self)
     try {
-      if (heads.length > 0)
-        await this.#send(peer, { heads, records: isOwn ? this.#newsFor(peer) : [], more: !peer.isGreeted })
+      if (heads.length > 0) {
+        const news = isOwn ? this.#newsFor(peer) : []
+        const contents = news.length === 0 ? [] : await this.#parts.eager?.contentsFor(peer.id, news)
+        const records = news.map(({ bytes }) => bytes)
+        await this.#send(peer, { heads, records, more: !peer.isGreeted, contents: contents ?? [] })
+      }
     } catch (error) {
       peer.owesOwn ||= isOwn
       for (const origin of others) peer.pending.add(origin)
@@ -152,11 +163,11 @@ export class Teller<Write> {
   }
 
   /** Own records that a peer has not been told of, where they are few. */
-  #newsFor(peer: PeerState): Uint8Array[] {
+  #newsFor(peer: PeerState): Signed[] {
     const [first] = this.#recent
     if (first === undefined || first.record.number > peer.toldNumber + 1) return []
-    const news = this.#recent.filter(({ record }) => record.number > peer.toldNumber).map(({ bytes }) => bytes)
-    const size = news.reduce((sum, bytes) => sum + bytes.length, 0)
+    const news = this.#recent.filter(({ record }) => record.number > peer.toldNumber)
+    const size = news.reduce((sum, { bytes }) => sum + bytes.length, 0)
     return size > FRAME_HEADER_BYTES_MAX / 2 ? [] : news
   }
 

@@ -1,8 +1,6 @@
 // Owns what tells one state of a local file from another without reading it.
 // Refuses to decide more than that: equal stamps are a reason not to read again, never a proof.
 
-import type { BigIntStats } from 'node:fs'
-
 export interface Fingerprint {
   readonly dev: bigint
   readonly ino: bigint
@@ -11,7 +9,12 @@ export interface Fingerprint {
   readonly ctimeNs: bigint
 }
 
-export function fingerprintOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Fingerprint {
+/** What a path looks like: what is used of a `BigIntStats`. */
+export interface Look extends Fingerprint {
+  readonly mode: bigint
+}
+
+export function fingerprintOf({ dev, ino, size, mtimeNs, ctimeNs }: Fingerprint): Fingerprint {
   return { dev, ino, size, mtimeNs, ctimeNs }
 }
 

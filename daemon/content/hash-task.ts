@@ -2,23 +2,21 @@
 // Refuses classes and functions: all of it survives a structured clone.
 
 import type { Problem } from '../../proto/errors.ts'
-import type { Fingerprint } from './fingerprint.ts'
 import type { HashName } from './multihash.ts'
 
-/** Leaves [from, to) of one file. */
-export interface Segment {
-  readonly absolute: string
-  readonly fingerprint: Fingerprint
-  readonly from: number
-  readonly to: number
-  /** Wrap the single leaf of an executable file as well. */
-  readonly wrap: boolean
-}
-
+/** Some files, each with its leaves [from, to). Numbers travel in arrays: an object for each file would cost more than hashing it. */
 export interface HashTask {
   readonly hash: HashName
-  readonly segments: readonly Segment[]
+  readonly paths: readonly string[]
+  /** STAMP_NUMBERS of each file: device, inode, size, time of writing. */
+  readonly stamps: BigInt64Array
+  /** From and to of each file. */
+  readonly ranges: Float64Array
+  /** 1 for an executable file whose single leaf is wrapped as well. */
+  readonly wraps: Uint8Array
 }
+
+export const STAMP_NUMBERS = 4
 
 export interface WrappedDigest {
   readonly digest: Uint8Array
@@ -27,9 +25,9 @@ export interface WrappedDigest {
 }
 
 export interface HashResult {
-  /** 32 bytes a leaf, in the order of the segments. */
+  /** 32 bytes a leaf, in the order of the files. */
   readonly digests: Uint8Array
-  /** One for each segment that asked for it, in their order. */
+  /** One for each file that asked for it, in their order. */
   readonly wrapped: readonly WrappedDigest[]
 }
 

@@ -5,9 +5,10 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { PathmeshError, errno, toPathmeshError } from '../../proto/errors.ts'
 import { LEAF_BYTES } from '../../proto/limits.ts'
 import { leafRange, wrapLeaf } from './file-dag.ts'
-import { type Fingerprint, fingerprintOf, sameFile } from './fingerprint.ts'
-import type { HashOutcome, HashTask, Segment, WrappedDigest } from './hash-task.ts'
+import { type HashOutcome, type HashTask, STAMP_NUMBERS, type WrappedDigest } from './hash-task.ts'
 import { DIGEST_BYTES, type HashName, digest, hashCode } from './multihash.ts'
+
+export { lookAt } from './look.ts'
 
 // NONBLOCK: a FIFO that took the file's place must not hang the open.
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -16,8 +17,24 @@ const REPLACED: readonly (string | undefined)[] = ['ENOENT', 'ENOTDIR', 'ELOOP',
 
 const buffer = Buffer.allocUnsafeSlow(LEAF_BYTES)
 
-/** Hashes the segments of a task, in order; the first that fails makes the outcome a problem. */
-export function hashTask({ hash, segments }: HashTask): HashOutcome {
+interface Segment {
+  readonly absolute: string
+  /** Device, inode, size, time of writing. */
+  readonly stamp: BigInt64Array
+  readonly from: number
+  readonly to: number
+  readonly wrap: boolean
+}
+
+/** Hashes the files of a task, in order; the first that fails makes the outcome a problem. */
+export function hashTask({ hash, paths, stamps, ranges, wraps }: HashTask): HashOutcome {
+  const segments = paths.map((absolute, i) => ({
+    absolute,
+    stamp: stamps.subarray(i * STAMP_NUMBERS, (i + 1) * STAMP_NUMBERS),
+    from: ranges[2 * i] ?? 0,
+    to: ranges[2 * i + 1] ?? 0,
+    wrap: wraps[i] === 1
+  }))
   const leaves = segments.reduce((total, { from, to }) => total + to - from, 0)
   const digests = new Uint8Array(leaves * DIGEST_BYTES)
   const wrapped: WrappedDigest[] = []
@@ -35,13 +52,14 @@ export function hashTask({ hash, segments }: HashTask): HashOutcome {
 }
 
 function hashSegment(segment: Segment, hash: HashName, digests: Uint8Array, wrapped: WrappedDigest[]): void {
-  const { absolute, fingerprint, from, to, wrap } = segment
+  const { absolute, stamp, from, to, wrap } = segment
+  const size = Number(stamp[2])
   const file = open(absolute)
   try {
     expectSame(file, segment)
-    if (fingerprint.size === 0n) expectEmpty(file, absolute)
+    if (size === 0) expectEmpty(file, absolute)
     for (let index = from; index < to; index++) {
-      const leaf = readLeaf(file, absolute, fingerprint, index)
+      const leaf = readLeaf(file, absolute, size, index)
       digests.set(digest(hashCode(hash), leaf), (index - from) * DIGEST_BYTES)
       if (wrap) {
         const { cid, block } = wrapLeaf(leaf, hash)
@@ -63,10 +81,11 @@ function open(absolute: string): number {
   }
 }
 
-function expectSame(file: number, { absolute, fingerprint }: Segment): void {
+function expectSame(file: number, { absolute, stamp }: Segment): void {
   const stats = fstatSync(file, { bigint: true })
-  if (!stats.isFile() || !sameFile(fingerprintOf(stats), fingerprint))
-    throw changed(absolute, 'is not as it was when it was scanned')
+  const now = [stats.dev, stats.ino, stats.size, stats.mtimeNs]
+  const isSame = stats.isFile() && now.every((value, i) => BigInt.asIntN(64, value) === stamp[i])
+  if (!isSame) throw changed(absolute, 'is not as it was when it was scanned')
 }
 
 /** Files of /proc state no size and yield bytes all the same: what they hold is no content. */
@@ -75,8 +94,8 @@ function expectEmpty(file: number, absolute: string): void {
   throw new PathmeshError('UNSAFE_NAME', `${absolute} states no size, yet yields bytes: copy it to an ordinary file`)
 }
 
-function readLeaf(file: number, absolute: string, fingerprint: Fingerprint, index: number): Buffer {
-  const { offset, length } = leafRange(Number(fingerprint.size), index)
+function readLeaf(file: number, absolute: string, size: number, index: number): Buffer {
+  const { offset, length } = leafRange(size, index)
   for (let filled = 0; filled < length;) {
     const count = readSync(file, buffer, filled, length - filled, offset + filled)
     if (count === 0) throw changed(absolute, 'became shorter')

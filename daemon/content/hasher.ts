@@ -7,9 +7,10 @@ import { Piscina } from 'piscina'
 import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { HASH_IDLE_MS, LEAF_BYTES } from '../../proto/limits.ts'
 import type { Wrapped } from './file-dag.ts'
-import type { Fingerprint } from './fingerprint.ts'
+import type { Fingerprint, Look } from './fingerprint.ts'
 import { type Piece, type SourceFile, planUnits } from './hash-plan.ts'
-import type { HashOutcome, HashResult, HashTask } from './hash-task.ts'
+import { type HashOutcome, type HashResult, type HashTask, STAMP_NUMBERS } from './hash-task.ts'
+import { type LookResult, looksIn } from './look.ts'
 import { DAG_PB, DIGEST_BYTES, type HashName, cidFromDigest } from './multihash.ts'
 
 export interface HasherOptions {
@@ -50,7 +51,7 @@ const UNITS_A_THREAD = 2
 export class Hasher {
   readonly #threads: number
   readonly #now: () => number
-  #pool: Piscina<HashTask, HashOutcome> | undefined
+  #pool: Piscina | undefined
 
   constructor({ threads = availableParallelism(), now = Date.now }: HasherOptions = {}) {
     this.#threads = threads
@@ -75,7 +76,7 @@ export class Hasher {
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
       const assembly = new Assembly<T>(hash)
-      for await (const unit of this.#run(planUnits(files), hash, stop.signal)) {
+      for await (const unit of this.#ahead(planUnits(files), hash, stop.signal)) {
         const outcome = await unit.outcome
         signal?.throwIfAborted()
         if ('error' in outcome) throw outcome.error
@@ -88,6 +89,14 @@ export class Hasher {
     }
   }
 
+  /**
+   * What paths look like, in their order, or the error of the system for one: in one message to a thread, which takes a third
+   * of what as many calls from this one would.
+   */
+  async look(paths: readonly string[]): Promise<(Look | Error)[]> {
+    return looksIn(await this.#run<LookResult>(paths, 'lookAt'))
+  }
+
   /** Ends all threads; whatever runs fails with ABORTED. */
   async close(): Promise<void> {
     const pool = this.#pool
@@ -96,7 +105,7 @@ export class Hasher {
   }
 
   /** Units in order, started a bounded number ahead. */
-  async *#run<T extends SourceFile>(
+  async *#ahead<T extends SourceFile>(
     plan: AsyncGenerator<Piece<T>[]>,
     hash: HashName,
     signal: AbortSignal
@@ -114,24 +123,31 @@ export class Hasher {
     hash: HashName,
     signal: AbortSignal
   ): Promise<HashResult | { error: unknown }> {
-    const pool = (this.#pool ??= this.#start())
     try {
-      const outcome = await pool.run({ hash, segments: pieces.map(segmentOf) }, { signal })
+      const outcome = await this.#run<HashOutcome>(taskOf(pieces, hash), 'hashTask', signal)
       return 'problem' in outcome ? { error: PathmeshError.fromProblem(outcome.problem) } : outcome
-    } catch (cause) {
-      const stopped = pool !== this.#pool
-      return {
-        error: stopped
-          ? new PathmeshError('ABORTED', 'hashing was stopped', { cause })
-          : toPathmeshError(cause, 'hash files')
-      }
+    } catch (error) {
+      return { error }
     }
   }
 
-  #start(): Piscina<HashTask, HashOutcome> {
+  async #run<Result>(task: unknown, name: string, signal?: AbortSignal): Promise<Result> {
+    const pool = (this.#pool ??= this.#start())
+    try {
+      const result: Result = await pool.run(task, { name, ...(signal === undefined ? {} : { signal }) })
+      return result
+    } catch (cause) {
+      const stopped = pool !== this.#pool
+      throw stopped
+        ? new PathmeshError('ABORTED', 'hashing was stopped', { cause })
+        : toPathmeshError(cause, 'hash files')
+    }
+  }
+
+  #start(): Piscina {
     const resourceLimits = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 4 }
     const limits = { minThreads: 0, maxThreads: this.#threads, idleTimeout: HASH_IDLE_MS, resourceLimits }
-    return new Piscina<HashTask, HashOutcome>({ filename: WORKER, name: 'hashTask', ...limits })
+    return new Piscina({ filename: WORKER, ...limits })
   }
 }
 
@@ -171,9 +187,17 @@ function isWrapped({ file, count }: Piece<SourceFile>): boolean {
   return file.executable && count === 1
 }
 
-function segmentOf(piece: Piece<SourceFile>): HashTask['segments'][number] {
-  const { absolute, fingerprint } = piece.file
-  return { absolute, fingerprint, from: piece.from, to: piece.to, wrap: isWrapped(piece) }
+function taskOf(pieces: readonly Piece<SourceFile>[], hash: HashName): HashTask {
+  const stamps = new BigInt64Array(pieces.length * STAMP_NUMBERS)
+  const ranges = new Float64Array(pieces.length * 2)
+  const wraps = new Uint8Array(pieces.length)
+  for (const [i, piece] of pieces.entries()) {
+    const { dev, ino, size, mtimeNs } = piece.file.fingerprint
+    stamps.set([dev, ino, size, mtimeNs], i * STAMP_NUMBERS)
+    ranges.set([piece.from, piece.to], i * 2)
+    if (isWrapped(piece)) wraps[i] = 1
+  }
+  return { hash, paths: pieces.map(({ file }) => file.absolute), stamps, ranges, wraps }
 }
 
 function bytesOf({ file, from, to }: Piece<SourceFile>): number {

@@ -8,6 +8,7 @@ import { PathmeshError } from '../../proto/errors.ts'
 import { BLOCK_BYTES_MAX, BRANCH_LINKS, FILE_BYTES_MAX, LEAF_BYTES, SHARD_FANOUT } from '../../proto/limits.ts'
 import { type DirectoryEntry, directoryData, shardData, symlinkData } from './directory.ts'
 import { EXECUTABLE_MODE, fileData } from './file-dag.ts'
+import { readFlatDirectory } from './flat-directory.ts'
 import { SLOT_CHARS, bitField, slotOf } from './hamt.ts'
 import { DAG_PB } from './multihash.ts'
 import { decodeUtf8, nameFault, quoted, targetClimb } from './names.ts'
@@ -68,6 +69,8 @@ export function corrupt(cid: CID, rule: string, cause?: unknown): PathmeshError 
 /** Reads a verified dag-pb block. CORRUPT, naming the CID and the rule it breaks; TypeError for a CID of a leaf. */
 export function decodeNode(cid: CID, bytes: Uint8Array): Node {
   if (cid.code !== DAG_PB) throw new TypeError(`${cid.toString()} is not a branch`)
+  const entries = readFlatDirectory(bytes)
+  if (entries !== undefined && bytes.length <= BLOCK_BYTES_MAX) return { kind: 'directory', entries }
   const refuse: Refuse = rule => {
     throw corrupt(cid, rule)
   }

@@ -2,21 +2,29 @@
 
 import type { Clock } from '../clock.ts'
 
+/** A shorter deadline, for as long as it is idle. */
+export interface Sooner {
+  readonly ms: number
+  readonly isIdle: () => boolean
+}
+
 export class Patience {
   readonly #clock: Clock
   readonly #ms: number
   readonly #onLost: () => Error
   readonly #lost = new AbortController()
+  readonly #sooner: Sooner | undefined
   #movedAt: number
   #cancel: () => void
 
   /** `onLost` makes the reason of the abort. */
-  constructor(clock: Clock, ms: number, onLost: () => Error) {
+  constructor(clock: Clock, ms: number, onLost: () => Error, sooner?: Sooner) {
     this.#clock = clock
     this.#ms = ms
     this.#onLost = onLost
+    this.#sooner = sooner
     this.#movedAt = clock.monotonic()
-    this.#cancel = clock.after(ms, () => this.#look())
+    this.#cancel = clock.after(sooner?.ms ?? ms, () => this.#look())
   }
 
   get signal(): AbortSignal {
@@ -32,8 +40,10 @@ export class Patience {
   }
 
   #look(): void {
-    const left = this.#ms - (this.#clock.monotonic() - this.#movedAt)
-    if (left <= 0) this.#lost.abort(this.#onLost())
-    else this.#cancel = this.#clock.after(left, () => this.#look())
+    const silent = this.#clock.monotonic() - this.#movedAt
+    const allowed = this.#sooner?.isIdle() === true ? this.#sooner.ms : this.#ms
+    if (silent >= allowed) return this.#lost.abort(this.#onLost())
+    const next = Math.min(this.#ms - silent, this.#sooner?.ms ?? Infinity)
+    this.#cancel = this.#clock.after(next, () => this.#look())
   }
 }

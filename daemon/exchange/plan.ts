@@ -1,5 +1,6 @@
-// What a checked root still lacks, as requests in the order of the walk: small files in batches, leaves of large files in
-// runs. It writes at once what needs no request: holes, empty files and files that travelled inside a branch.
+// What a checked root still lacks, as units of work in the order of the walk: small files in batches, leaves of large files one
+// by one. It writes at once what needs no request: holes, empty files, files that travelled inside a branch, and what lies
+// elsewhere on this node.
 
 import type { CID } from 'multiformats/cid'
 import type { Branches } from '../content/branches.ts'
@@ -10,7 +11,8 @@ import { verify } from '../content/verify.ts'
 import { type WalkedEntry, walkTree } from '../content/walk.ts'
 import { isZeroLeaf } from '../content/zero.ts'
 import { hasCode } from '../../proto/errors.ts'
-import { LEAVES_REQUEST, SMALL_ANSWER_BYTES, SMALL_REQUEST_FILES } from '../../proto/limits.ts'
+import { SMALL_ANSWER_BYTES, SMALL_REQUEST_FILES } from '../../proto/limits.ts'
+import type { Unit } from './scheduler.ts'
 
 /** A file of one leaf. */
 export interface SmallJob {
@@ -35,9 +37,18 @@ export interface LargeFile {
   readonly executable: boolean
 }
 
-export type Batch =
-  | { readonly type: 'small'; readonly bytes: number; readonly jobs: readonly SmallJob[] }
-  | { readonly type: 'leaves'; readonly bytes: number; readonly file: LargeFile; readonly jobs: readonly LeafJob[] }
+export interface SmallFiles extends Unit {
+  readonly type: 'small'
+  readonly jobs: readonly SmallJob[]
+}
+
+export interface FileLeaf extends Unit {
+  readonly type: 'leaf'
+  readonly file: LargeFile
+  readonly job: LeafJob
+}
+
+export type Work = SmallFiles | FileLeaf
 
 /** Where verified bytes go, and what has been written before. */
 export interface Sink {
@@ -61,13 +72,17 @@ export interface PlanOptions {
   readonly signal: AbortSignal
   /** Bytes of a root that is a leaf itself. */
   readonly size: number
-  /** Hears of every file: how many of its leaves are still to come. */
+  /** Leaves that already lie somewhere on this node, undefined for those that do not. */
+  readonly local: (cids: readonly CID[]) => Promise<(Uint8Array | undefined)[]>
+  /** Hears of every file of several leaves before its first: what its number is in the order of the walk. */
+  readonly onBegin: (file: LargeFile, firstOrdinal: number) => void
+  /** Hears of it after its last: how many of its leaves are still to come. */
   readonly onFile: (file: LargeFile, leavesToCome: number) => Promise<void>
-  /** Hears of bytes that need no request: they were there, or are zeros. */
-  readonly onBytes: (bytes: number, files: number) => void
+  /** Hears of what needs no request: it was there, or is zeros. */
+  readonly onHere: (jobs: readonly (SmallJob | LeafJob)[], file: LargeFile | undefined) => void
 }
 
-export async function* plan(root: CID, branches: Branches, sink: Sink, options: PlanOptions): AsyncGenerator<Batch> {
+export async function* plan(root: CID, branches: Branches, sink: Sink, options: PlanOptions): AsyncGenerator<Work> {
   let ordinal = 0
   let small: SmallJob[] = []
   let smallBytes = 0
@@ -77,58 +92,61 @@ export async function* plan(root: CID, branches: Branches, sink: Sink, options: 
     if (isSmall(entry)) {
       const job = { ordinal: ordinal++, path: entry.path, cid: entry.cid, size: entry.size }
       if (await writtenWithoutAsking(entry, job, sink)) {
-        options.onBytes(entry.size, 1)
+        options.onHere([job], undefined)
         continue
       }
       small.push(job)
       smallBytes += job.size
       if (small.length < SMALL_REQUEST_FILES && smallBytes < SMALL_ANSWER_BYTES) continue
-      yield { type: 'small', bytes: smallBytes, jobs: small }
+      yield* smallFiles(small, sink, options)
       ;[small, smallBytes] = [[], 0]
     } else {
-      const jobs = leafJobs(entry, ordinal, branches, sink, options)
-      for (let next = await jobs.next(); ; next = await jobs.next()) {
-        if (next.done === true) {
-          ordinal += next.value
-          break
-        }
-        yield next.value
-      }
+      options.onBegin(entry, ordinal)
+      ordinal += yield* leavesOf(entry, ordinal, branches, sink, options)
     }
   }
-  if (small.length > 0) yield { type: 'small', bytes: smallBytes, jobs: small }
+  if (small.length > 0) yield* smallFiles(small, sink, options)
 }
 
-/** Runs of leaves that follow each other, as batches; returns how many leaves the file has. */
-async function* leafJobs(
+/** One unit of those that are nowhere on this node; the others are copied. */
+async function* smallFiles(jobs: readonly SmallJob[], sink: Sink, options: PlanOptions): AsyncGenerator<SmallFiles> {
+  const local = await options.local(jobs.map(({ cid }) => cid))
+  const here = jobs.flatMap((job, i) => {
+    const bytes = local[i]
+    return bytes?.length === job.size ? [{ ...job, executable: false, bytes }] : []
+  })
+  if (here.length > 0) {
+    await sink.writeSmall(here)
+    options.onHere(here, undefined)
+  }
+  const isHere = new Set(here.map(({ ordinal }) => ordinal))
+  const wanted = jobs.filter(({ ordinal }) => !isHere.has(ordinal))
+  if (wanted.length === 0) return
+  const bytes = wanted.reduce((sum, job) => sum + job.size, 0)
+  yield { type: 'small', ordinals: wanted.map(({ ordinal }) => ordinal), bytes, group: undefined, jobs: wanted }
+}
+
+/** Leaves of a file that are not here; returns how many it has in all. */
+async function* leavesOf(
   file: WalkedEntry,
   first: number,
   branches: Branches,
   sink: Sink,
   options: PlanOptions
-): AsyncGenerator<Batch, number> {
+): AsyncGenerator<FileLeaf, number> {
   let count = 0
   let toCome = 0
-  let run: LeafJob[] = []
-  const cut = (): Batch[] => {
-    if (run.length === 0) return []
-    const jobs = run
-    run = []
-    toCome += jobs.length
-    return [{ type: 'leaves', bytes: jobs.reduce((sum, job) => sum + job.size, 0), file, jobs }]
-  }
   for await (const leaf of leaves(file.cid, branches, { signal: options.signal })) {
     count++
-    const job = { ordinal: first + leaf.index, index: leaf.index, cid: leaf.cid, size: leaf.size }
-    if (await leafWithoutAsking(file, job, sink)) {
-      options.onBytes(leaf.size, 0)
-      yield* cut()
+    const ordinal = first + leaf.index
+    const job = { ordinal, index: leaf.index, cid: leaf.cid, size: leaf.size }
+    if (await leafWithoutAsking(file, job, sink, options)) {
+      options.onHere([job], file)
       continue
     }
-    run.push(job)
-    if (run.length === LEAVES_REQUEST) yield* cut()
+    toCome++
+    yield { type: 'leaf', ordinals: [ordinal], bytes: leaf.size, group: file.path, file, job }
   }
-  yield* cut()
   await options.onFile(file, toCome)
   return count
 }
@@ -146,18 +164,24 @@ async function writtenWithoutAsking(file: WalkedEntry, job: SmallJob, sink: Sink
   return true
 }
 
-async function leafWithoutAsking(file: WalkedEntry, job: LeafJob, sink: Sink): Promise<boolean> {
+async function leafWithoutAsking(
+  file: WalkedEntry,
+  job: LeafJob,
+  sink: Sink,
+  { local }: PlanOptions
+): Promise<boolean> {
   const { offset } = leafRange(file.size, job.index)
   if (sink.ledger.has(job.ordinal) && (!sink.suspect || (await stillThere(job.cid, file, offset, job.size, sink))))
     return true
-  if (!isZeroLeaf(job.cid, job.size)) return false
+  const known = isZeroLeaf(job.cid, job.size) ? null : (await local([job.cid]))[0]
+  if (known === undefined) return false
   await sink.writeLeaf({
     ordinal: job.ordinal,
     path: file.path,
     fileSize: file.size,
     executable: file.executable,
     offset,
-    bytes: null
+    bytes: known
   })
   return true
 }

@@ -10,6 +10,8 @@ import type { Answer, Handler } from '../rpc.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import {
   Blocks,
+  FollowAnswer,
+  FollowRequest,
   HaveAnswer,
   HaveRequest,
   Leaf,
@@ -22,17 +24,26 @@ import {
 import {
   BLOCKS_ANSWER_MAX,
   BRANCHES_LOOKUPS,
-  PEERS_MAX,
   LEAF_BYTES,
-  SERVE_BYTES,
-  SERVE_REQUESTS,
   LEAVES_REQUEST_MAX,
   REQUEST_CIDS_MAX,
   SMALL_ANSWER_BYTES,
   TREE_ANSWER_BYTES
 } from '../../proto/limits.ts'
-import type { LeafRange, SentLeaf, SmallBlock } from './provider.ts'
-import { Window } from './window.ts'
+import type { Span } from './provider.ts'
+import type { RateLimit } from './rate-limit.ts'
+import type { Turns } from './turns.ts'
+
+export interface SentLeaf {
+  readonly index: number
+  readonly bytes: Uint8Array
+}
+
+export interface SmallBlock {
+  readonly cid: CID
+  /** Undefined where it is not here. */
+  readonly bytes: Uint8Array | undefined
+}
 
 /** What there is to serve. */
 export interface Source {
@@ -43,9 +54,11 @@ export interface Source {
   /** Small files, in the order asked, an answer at a time. */
   small(cids: readonly CID[]): AsyncIterable<readonly SmallBlock[]>
   /** NOT_FOUND, SOURCE_CHANGED. */
-  leaves(file: CID, ranges: readonly LeafRange[], signal: AbortSignal): AsyncIterable<SentLeaf>
+  leaves(file: CID, ranges: readonly Span[], signal: AbortSignal): AsyncIterable<SentLeaf>
   /** Whether this root lies here whole, and its logical bytes. */
   held(root: CID): Promise<{ readonly complete: boolean; readonly bytes: number }>
+  /** What is here of a root that is being received, and then what comes; nothing where it is not. `peer` is who asks. */
+  follow(root: CID, peer: string, signal: AbortSignal): AsyncIterable<{ readonly spans: readonly Span[]; readonly bytes: number }>
   /** Hears what is being fetched from here: roots, and files inside them. */
   onAsked(cids: readonly CID[]): void
   /** Hashes a leaf again; whether a file was withdrawn. */
@@ -54,53 +67,44 @@ export interface Source {
 
 const NONE = new Uint8Array(0)
 
-export function exchangeHandlers(
-  source: Source,
-  onServed: (peer: string, bytes: number) => void
-): Record<string, Handler> {
-  /** Of each peer, however many streams it opens; one that does not read holds up itself alone. */
-  const budgets = new Map<string, Window>()
-  const budgetOf = (peer: string): Window => {
-    const budget = budgets.get(peer) ?? new Window({ bytes: SERVE_BYTES, requests: SERVE_REQUESTS })
-    // Whoever asked longest ago makes room; what it is being sent goes on.
-    budgets.delete(peer)
-    budgets.set(peer, budget)
-    for (const oldest of budgets.keys()) {
-      if (budgets.size <= PEERS_MAX) break
-      budgets.delete(oldest)
-    }
-    return budget
+export interface ServingParts {
+  readonly source: Source
+  readonly turns: Turns
+  readonly upload: Pick<RateLimit, 'take'>
+  readonly onServed: (peer: string, bytes: number) => void
+}
+
+export function exchangeHandlers({ source, turns, upload, onServed }: ServingParts): Record<string, Handler> {
+  /** Lets an answer out: at the rate that is allowed, and counted. */
+  const out = async (peer: string, answer: Answer, signal: AbortSignal): Promise<Answer> => {
+    await upload.take(answer.payload.length, signal)
+    onServed(peer, answer.payload.length)
+    return answer
   }
   return {
     async *tree(body, { peer, signal }) {
       const cids = cidsOf(() => TreeRequest.decode(body, LIMITS).cids)
       source.onAsked(cids.slice(0, 1))
-      const budget = budgetOf(peer)
-      await budget.take(TREE_ANSWER_BYTES, signal)
+      const done = await turns.take(peer, TREE_ANSWER_BYTES, signal)
       try {
-        const answer = await branchesBelow(source, cids, signal)
-        onServed(peer, answer.payload.length)
-        yield { ...answer, last: true }
+        yield { ...(await out(peer, await branchesBelow(source, cids, signal), signal)), last: true }
       } finally {
-        budget.release(TREE_ANSWER_BYTES)
+        done()
       }
     },
 
     async *small(body, { peer, signal }) {
       const cids = cidsOf(() => SmallRequest.decode(body, LIMITS).cids)
-      const budget = budgetOf(peer)
-      await budget.take(SMALL_ANSWER_BYTES, signal)
+      const done = await turns.take(peer, SMALL_ANSWER_BYTES, signal)
       try {
         let left = cids.length
         for await (const blocks of source.small(cids)) {
           signal.throwIfAborted()
-          const answer = answerOf(blocks)
-          onServed(peer, answer.payload.length)
           left -= blocks.length
-          yield { ...answer, last: left === 0 }
+          yield { ...(await out(peer, answerOf(blocks), signal)), last: left === 0 }
         }
       } finally {
-        budget.release(SMALL_ANSWER_BYTES)
+        done()
       }
     },
 
@@ -112,15 +116,12 @@ export function exchangeHandlers(
       }
       // One is sent while the next is read.
       source.onAsked([cidOf(file)])
-      const budget = budgetOf(peer)
-      await budget.take(2 * LEAF_BYTES, signal)
+      const done = await turns.take(peer, 2 * LEAF_BYTES, signal)
       try {
-        for await (const { index, bytes } of source.leaves(cidOf(file), ranges, signal)) {
-          onServed(peer, bytes.length)
-          yield { body: Leaf.encode({ index }), payload: bytes }
-        }
+        for await (const { index, bytes } of source.leaves(cidOf(file), ranges, signal))
+          yield await out(peer, { body: Leaf.encode({ index }), payload: bytes }, signal)
       } finally {
-        budget.release(2 * LEAF_BYTES)
+        done()
       }
     },
 
@@ -128,6 +129,15 @@ export function exchangeHandlers(
       const cids = cidsOf(() => HaveRequest.decode(body, LIMITS).cids)
       const held = await Promise.all(cids.map(async cid => ({ cid: bytesOf(cid.bytes), ...(await source.held(cid)) })))
       yield { body: HaveAnswer.encode({ held }), payload: NONE, last: true }
+    },
+
+    async *follow(body, { peer, signal }) {
+      const root = cidOf(decode(() => FollowRequest.decode(body).root))
+      if (!(await source.held(root)).complete)
+        for await (const { spans, bytes } of source.follow(root, peer, signal))
+          yield { body: FollowAnswer.encode({ complete: false, bytes, spans: [...spans] }), payload: NONE }
+      const { complete, bytes } = await source.held(root)
+      if (complete) yield { body: FollowAnswer.encode({ complete, bytes, spans: [] }), payload: NONE, last: true }
     },
 
     async *wrong(body) {

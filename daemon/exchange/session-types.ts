@@ -2,9 +2,8 @@
 
 import type { CID } from 'multiformats/cid'
 import type { CheckedTree } from '../content/check-tree.ts'
-import type { Clock } from '../clock.ts'
 import type { Sink } from './plan.ts'
-import type { Peers } from './sources.ts'
+import type { SmallTarget, Via } from './provider.ts'
 import type { BranchStore } from './structure.ts'
 
 export type SessionState = 'resolving' | 'structure' | 'transferring' | 'waiting' | 'materialising' | 'done' | 'failed'
@@ -20,9 +19,25 @@ export interface SessionStatus {
   readonly filesDone: number
   readonly filesTotal: number | null
   readonly bytesPerSecond: number
+  /** Until all bytes are here, at this rate; null where that cannot be told. */
+  readonly etaSeconds: number | null
   /** Bytes of content that came in this session. */
   readonly bytesFetched: number
-  readonly providers: readonly { readonly peerId: string; readonly bytes: number }[]
+  /** Who sent something, or was asked to. */
+  readonly providers: readonly ProviderStatus[]
+}
+
+/** What a session has to do with one peer. */
+export interface ProviderStatus {
+  readonly peerId: string
+  /** Verified bytes of content that it sent. */
+  readonly bytes: number
+  readonly bytesPerSecond: number
+  readonly via: Via
+  /** `sending`: something is asked of it. `resting`: it failed, and is asked again later. `left`: it is not asked again. */
+  readonly state: 'sending' | 'idle' | 'resting' | 'left'
+  /** What it said last, where it failed. */
+  readonly said: { readonly code: string; readonly message: string } | null
 }
 
 /** What a session writes into, and what makes that whole. */
@@ -30,12 +45,22 @@ export interface Destination<Held> {
   readonly branches: BranchStore
   /** NO_SPACE if so much cannot be written. */
   needSpace(bytes: number): Promise<void>
+  /** Leaves that already lie somewhere on this node, in the order asked; undefined for those that do not. */
+  local(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]>
   open(): Promise<SessionSink>
   finish(sink: SessionSink, checked: CheckedTree, signal: AbortSignal): Promise<Held>
 }
 
 export interface SessionSink extends Sink {
   readonly bytes: number
+  /** The absolute path of what has this path inside the root. */
+  at(path: string): string
+  /** Makes a file of its final size, for leaves that others write into it; undefined where there are no files. */
+  target(path: string, fileSize: number): Promise<string | undefined>
+  /** Makes way for a small file that others write. */
+  smallTarget(path: string): Promise<SmallTarget | undefined>
+  /** Others have written these leaves. */
+  wrote(ordinals: readonly number[], bytes: number): Promise<void>
   finishLarge(path: string, size: number, executable: boolean): Promise<void>
   checkpoint(): Promise<void>
   close(): Promise<void>
@@ -51,10 +76,4 @@ export interface SessionRequest {
   readonly size?: number | undefined
   readonly stallMs?: number | undefined
   readonly signal: AbortSignal
-}
-
-export interface SessionComponents<Held> {
-  readonly peers: Peers
-  readonly clock: Clock
-  readonly destination: Destination<Held>
 }

@@ -8,45 +8,62 @@ import type { CID } from 'multiformats/cid'
 import { checkTree, type CheckedTree } from '../content/check-tree.ts'
 import { RAW } from '../content/multihash.ts'
 import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { PROVIDER_STALL_MS, STALL_MS, WINDOW_BYTES, WINDOW_REQUESTS } from '../../proto/limits.ts'
-import { BatchFetch } from './batch-fetch.ts'
-import { LargeFiles } from './large-files.ts'
+import { LEAF_BYTES, PROVIDER_STALL_MS, STALL_MS } from '../../proto/limits.ts'
+import { Download, type DownloadParts } from './download.ts'
+import { HeldLog } from './held-log.ts'
+import { onlyLeaf, SinkLanding } from './landing.ts'
 import { Patience } from './patience.ts'
 import { plan } from './plan.ts'
 import type { Provider } from './provider.ts'
 import { RateMeter } from './rate-meter.ts'
-import type { SessionComponents, SessionRequest, SessionSink, SessionState, SessionStatus } from './session-types.ts'
-import { isOwnFault, Sources } from './sources.ts'
+import type {
+  Destination,
+  ProviderStatus,
+  SessionRequest,
+  SessionSink,
+  SessionState,
+  SessionStatus
+} from './session-types.ts'
+import { isOwnFault, type Peers, Sources } from './sources.ts'
 import { StructureFetch } from './structure.ts'
-import { Window } from './window.ts'
+
+export interface SessionComponents<Held> extends DownloadParts {
+  readonly peers: Peers
+  readonly destination: Destination<Held>
+}
 
 export class Session<Held> {
   readonly root: CID
+  /** What has been verified, for those that follow. */
+  readonly held: HeldLog
   readonly #request: SessionRequest
   readonly #parts: SessionComponents<Held>
   readonly #sources: Sources
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
   readonly #rate: RateMeter
-  readonly #providers = new Map<string, number>()
+  readonly #providers = new Map<string, { bytes: number; via: ProviderStatus['via'] }>()
   #state: SessionState = 'resolving'
   #why: string | null = null
   #checked: CheckedTree | undefined
   #bytesDone = 0
   #filesDone = 0
   #bytesFetched = 0
-  /** With which peers somebody is patient. */
-  readonly #patience = new Map<Patience, string>()
   #stall: Patience | undefined
+  #download: Download | undefined
+  #sink: SessionSink | undefined
 
   constructor(request: SessionRequest, parts: SessionComponents<Held>) {
     this.root = request.root
+    this.held = new HeldLog(parts.clock)
     this.#request = request
     this.#parts = parts
     this.#signal = AbortSignal.any([request.signal, this.#stop.signal])
     this.#sources = new Sources(
-      request.within === undefined ? [request.root] : [request.root, request.within],
-      request.hints,
+      {
+        roots: request.within === undefined ? [request.root] : [request.root, request.within],
+        hints: request.hints
+      },
       parts.peers,
       parts.clock
     )
@@ -54,17 +71,45 @@ export class Session<Held> {
   }
 
   get status(): SessionStatus {
+    const bytesPerSecond = this.#rate.perSecond()
+    const bytesTotal = this.#checked?.size ?? null
+    const [state, why] = this.#stateNow()
     return {
-      state: this.#state,
-      why: this.#why,
+      state,
+      why,
       bytesDone: this.#bytesDone,
-      bytesTotal: this.#checked?.size ?? null,
+      bytesTotal,
       filesDone: this.#filesDone,
       filesTotal: this.#checked?.files ?? null,
-      bytesPerSecond: this.#rate.perSecond(),
+      bytesPerSecond,
+      etaSeconds:
+        bytesTotal === null || bytesPerSecond === 0 ? null : Math.max(0, bytesTotal - this.#bytesDone) / bytesPerSecond,
       bytesFetched: this.#bytesFetched,
-      providers: [...this.#providers].map(([peerId, bytes]) => ({ peerId, bytes }))
+      providers: this.#providerStatus()
     }
+  }
+
+  /** A peer asks what is here of this root: so it is receiving it as well. */
+  followedBy(peer: string): void {
+    this.#sources.look(peer)
+  }
+
+  /**
+   * A leaf of a file that this session receives, which comes before all others now. Undefined where it is not on its way, or the
+   * session ended before it came.
+   */
+  async leaf(file: CID, index: number, size: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const received = this.held.file(file)
+    if (received === undefined) return undefined
+    const ordinal = received.ordinal + index
+    if (!this.held.has(ordinal) && this.#download?.hurry(new Set([ordinal])) !== true) return undefined
+    await this.held.until(ordinal, signal)
+    return this.#sink?.read(received.path, index * LEAF_BYTES, size)
+  }
+
+  /** Where the bytes of a path inside the root are written; undefined before and after. */
+  pathOf(path: string): string | undefined {
+    return this.#sink?.at(path)
   }
 
   /** Runs to the end; call it once. Rejects with a typed error that says how far it came, or the caller's abort reason. */
@@ -73,9 +118,11 @@ export class Session<Held> {
     const stall = new Patience(this.#parts.clock, stallMs, () => this.#stalled(stallMs))
     stall.signal.addEventListener('abort', () => this.#stop.abort(stall.signal.reason))
     this.#stall = stall
+    const stopLooking = this.#sources.use()
     try {
       await this.#structure()
       const sink = await this.#parts.destination.open()
+      this.#sink = sink
       const checked = await this.#transfer(sink)
       this.#enter('materialising')
       await sink.checkpoint()
@@ -85,11 +132,15 @@ export class Session<Held> {
       this.#enter('done')
       return held
     } catch (error) {
-      const phase = this.#state
+      const phase = this.#stateNow()[0]
+      const explained = this.#explained(error, phase)
       this.#state = 'failed'
-      throw this.#explained(error, phase)
+      throw explained
     } finally {
       stall.stop()
+      stopLooking()
+      this.#sink = undefined
+      this.held.end()
       // Whatever still runs for this session ends with it.
       this.#stop.abort(new PathmeshError('ABORTED', 'the transfer ended'))
     }
@@ -100,7 +151,7 @@ export class Session<Held> {
   async #structure(): Promise<void> {
     const fetch = new StructureFetch(this.root, this.#parts.destination.branches)
     while (!(await fetch.isComplete(this.#signal))) {
-      await this.#withProvider('structure', async (provider, signal) => {
+      await this.#withProvider(async (provider, signal) => {
         const bytes = await fetch.step(provider, signal)
         this.#came(provider, bytes)
       })
@@ -113,112 +164,100 @@ export class Session<Held> {
     }
   }
 
-  // --- content -----------------------------------------------------------------------------------------------------
-
-  async #transfer(sink: SessionSink): Promise<CheckedTree> {
-    try {
-      const batches = this.#batchFetch(sink)
-      const checked = this.#checked ?? checkedLeaf(await batches.onlyLeaf(this.root))
-      this.#checked = checked
-      await this.#fetchAll(sink, checked, batches)
-      return checked
-    } catch (error) {
-      // What has been written stays, and is noted, so that the next attempt goes on from it.
-      this.#stop.abort(error)
-      await sink.checkpoint().catch(() => undefined)
-      await sink.close().catch(() => undefined)
-      throw error
-    }
-  }
-
-  async #fetchAll(sink: SessionSink, checked: CheckedTree, fetcher: BatchFetch): Promise<void> {
-    const window = new Window({ bytes: WINDOW_BYTES, requests: WINDOW_REQUESTS })
-    const running = new Set<Promise<void>>()
-    const failed: { error: unknown }[] = []
-    const large = new LargeFiles(async file => {
-      await sink.finishLarge(file.path, file.size, file.executable)
-      this.#filesDone++
-    })
-    const batches = plan(this.root, this.#parts.destination.branches, sink, {
-      signal: this.#signal,
-      size: checked.size,
-      onFile: (file, leavesToCome) => large.planned(file, leavesToCome),
-      onBytes: (bytes, files) => this.#wrote(bytes, files)
-    })
-    this.#enter('transferring')
-    try {
-      for await (const batch of batches) {
-        await window.take(batch.bytes, this.#signal)
-        const fetching = fetcher
-          .fetch(batch, large)
-          .catch((error: unknown) => {
-            failed.push({ error })
-            this.#stop.abort(error)
-          })
-          .finally(() => {
-            window.release(batch.bytes)
-            running.delete(fetching)
-          })
-        running.add(fetching)
-      }
-    } catch (error) {
-      this.#stop.abort(error)
-      // What runs may still be writing; nothing is written any more once this has ended.
-      await Promise.all(running)
-      throw error
-    }
-    await Promise.all(running)
-    const [first] = failed
-    if (first !== undefined) throw first.error
-    this.#signal.throwIfAborted()
-  }
-
-  #batchFetch(sink: SessionSink): BatchFetch {
-    return new BatchFetch({
-      sink,
-      clock: this.#parts.clock,
-      signal: this.#signal,
-      ask: request => this.#withProvider('transferring', request),
-      onCame: (provider, bytes) => this.#came(provider, bytes),
-      onWrote: (bytes, files) => this.#wrote(bytes, files)
-    })
-  }
-
-  // --- providers, progress, deadlines ------------------------------------------------------------------------------
-
-  /** Runs one request with a provider. Its failure is noted, and the caller tries what is left again with the next one. */
-  async #withProvider(
-    phase: 'structure' | 'transferring',
-    ask: (provider: Provider, signal: AbortSignal) => Promise<void>
-  ): Promise<void> {
-    const provider = await this.#sources.get(this.#signal, why => this.#wait(why))
-    this.#enter(phase)
+  /** Runs one request with a provider. Its failure is noted, and the caller asks again, whoever is next. */
+  async #withProvider(ask: (provider: Provider, signal: AbortSignal) => Promise<void>): Promise<void> {
+    const provider = await this.#sources.one(this.#signal, why => this.#wait(why))
+    this.#enter('structure')
     const { peer } = provider
     const patience = new Patience(
       this.#parts.clock,
       PROVIDER_STALL_MS,
       () => new PathmeshError('TIMEOUT', `${peer} sent nothing for ${PROVIDER_STALL_MS / 1000} s`)
     )
-    this.#patience.set(patience, peer)
     try {
       await ask(provider, AbortSignal.any([this.#signal, patience.signal]))
-      this.#sources.delivered(provider)
+      this.#sources.delivered(peer)
     } catch (error) {
       this.#signal.throwIfAborted()
       if (isOwnFault(error)) throw error
-      this.#sources.failed(provider, error)
+      if (toPathmeshError(error, peer).code === 'CORRUPT') this.#parts.strikes.struck(peer, String(error))
+      this.#sources.failed(peer, error)
     } finally {
       patience.stop()
-      this.#patience.delete(patience)
     }
   }
+
+  // --- content -----------------------------------------------------------------------------------------------------
+
+  async #transfer(sink: SessionSink): Promise<CheckedTree> {
+    try {
+      const checked = this.#checked ?? checkedLeaf(await this.#sizeOfLeaf(sink))
+      this.#checked = checked
+      await this.#fetchAll(sink, checked)
+      return checked
+    } catch (error) {
+      // What has been written stays, and is noted, so that the next attempt goes on from it.
+      await sink.checkpoint().catch(() => undefined)
+      await sink.close().catch(() => undefined)
+      throw error
+    }
+  }
+
+  async #sizeOfLeaf(sink: SessionSink): Promise<number> {
+    let size: number | undefined
+    while (size === undefined) {
+      await this.#withProvider(async (provider, signal) => {
+        const bytes = await onlyLeaf(this.root, provider, signal)
+        this.#came(provider, bytes.length)
+        await sink.writeSmall([{ ordinal: 0, path: '', executable: false, bytes }])
+        size = bytes.length
+      })
+    }
+    return size
+  }
+
+  async #fetchAll(sink: SessionSink, checked: CheckedTree): Promise<void> {
+    const landing = new SinkLanding(sink, this.held, {
+      onWrote: (bytes, files) => this.#wrote(bytes, files),
+      onWhole: () => this.#filesDone++
+    })
+    const download = new Download(
+      {
+        sources: this.#sources,
+        landing,
+        signal: this.#signal,
+        onProgress: () => this.#stall?.moved(),
+        onCame: (provider, bytes) => this.#came(provider, bytes)
+      },
+      this.#parts
+    )
+    this.#enter('transferring')
+    this.#download = download
+    try {
+      const works = plan(this.root, this.#parts.destination.branches, sink, {
+        signal: this.#signal,
+        size: checked.size,
+        local: cids => this.#parts.destination.local(cids),
+        ...landing.planned
+      })
+      for await (const work of works) await download.add(work)
+      await download.finish()
+    } finally {
+      if (download.isWaiting) this.#wait(this.#sources.why())
+      // Nothing is written any more once this has ended.
+      await download.close()
+      this.#download = undefined
+    }
+  }
+
+  // --- progress, deadlines -----------------------------------------------------------------------------------------
 
   #came(provider: Provider, bytes: number): void {
     this.#bytesFetched += bytes
     this.#rate.add(bytes)
-    this.#providers.set(provider.peer, (this.#providers.get(provider.peer) ?? 0) + bytes)
+    const before = this.#providers.get(provider.peer)?.bytes ?? 0
+    this.#providers.set(provider.peer, { bytes: before + bytes, via: provider.via })
     this.#stall?.moved()
-    for (const [patience, peer] of this.#patience) if (peer === provider.peer) patience.moved()
   }
 
   #wrote(bytes: number, files: number): void {
@@ -237,17 +276,46 @@ export class Session<Held> {
     this.#why = why
   }
 
+  #stateNow(): [SessionState, string | null] {
+    const isAlone = this.#state === 'transferring' && this.#download?.isWaiting === true
+    return isAlone ? ['waiting', this.#sources.why()] : [this.#state, this.#why]
+  }
+
+  #providerStatus(): ProviderStatus[] {
+    const peers = new Set([
+      ...this.#providers.keys(),
+      ...this.#sources.joined.keys(),
+      ...this.#sources.tried().map(({ peerId }) => peerId)
+    ])
+    return [...peers].map(peerId => {
+      const known = this.#providers.get(peerId)
+      const joined = this.#sources.joined.get(peerId)
+      const trial = this.#sources.trial(peerId)
+      const now = this.#download?.of(peerId)
+      const resting = trial?.again === Infinity ? 'left' : 'resting'
+      return {
+        peerId,
+        bytes: known?.bytes ?? 0,
+        bytesPerSecond: Math.round(now?.isAsked === true ? now.perSecond : 0),
+        via: joined?.provider.via ?? known?.via ?? 'stream',
+        state: joined === undefined && trial !== undefined ? resting : now?.isAsked === true ? 'sending' : 'idle',
+        said: trial === undefined ? null : { code: trial.error.code, message: trial.error.message }
+      }
+    })
+  }
+
   #stalled(stallMs: number): PathmeshError {
     const waited = `${stallMs / 1000} s`
-    if (this.#state === 'waiting' && this.#providers.size === 0) {
+    const [state, why] = this.#stateNow()
+    if (state === 'waiting' && this.#providers.size === 0) {
       return new PathmeshError(
         'NO_PROVIDERS',
-        `no node could send ${this.root.toString()} within ${waited}: ${this.#why ?? 'none answered'}`
+        `no node could send ${this.root.toString()} within ${waited}: ${why ?? 'none answered'}`
       )
     }
     return new PathmeshError(
       'TIMEOUT',
-      `nothing arrived for ${waited} while ${this.#state}${this.#why === null ? '' : ` (${this.#why})`}; run it again to go on from there`
+      `nothing arrived for ${waited} while ${state}${why === null ? '' : ` (${why})`}; run it again to go on from there`
     )
   }
 

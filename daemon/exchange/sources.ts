@@ -1,17 +1,20 @@
-// Who is asked next: the peers named by the reference, then every connected one, first those that say they hold the root.
-// A peer that failed for good is not asked again in this session; one that failed for now is, after a pause.
+// Who can send a root, whole or in part: the peers named by the reference, and every connected one, asked again from time to time.
+// A peer that failed for good is left for this transfer; one that failed for now rests, each time for longer. One that is
+// receiving the root itself is followed, so that what it has verified can be asked of it.
 
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
 import { orAborted, withDeadline } from '../deadline.ts'
+import { Ledger } from '../store/ledger.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { ASK_MS, PROVIDER_RETRY_LAST_MS, PROVIDER_RETRY_MS } from '../../proto/limits.ts'
-import type { Provider } from './provider.ts'
+import { ASK_MS, ASKED_AT_ONCE, FOLLOWED_LEAVES_MAX, PROVIDER_RETRY_LAST_MS, PROVIDER_RETRY_MS } from '../../proto/limits.ts'
+import { Patience } from './patience.ts'
+import type { HeldMore, Provider } from './provider.ts'
 
 export interface Peers {
   /** Peers that are connected now. */
   connected(): readonly string[]
-  /** The face of a peer. NO_PROVIDERS if it cannot be reached. */
+  /** The face of a peer. NO_PROVIDERS if it cannot be reached, DENIED if it is banned. */
   provider(peer: string): Promise<Provider>
 }
 
@@ -22,56 +25,164 @@ export function isOwnFault(error: unknown): boolean {
   return !isTold && hasCode(error, 'NO_SPACE', 'DENIED', 'IO', 'UNSAFE_NAME', 'INTERNAL')
 }
 
-interface Trial {
-  error: PathmeshError
-  /** When it may be asked again, by the monotonic clock; never for a failure that will not pass. */
-  again: number
-  pauseMs: number
+/** A peer that can be asked for content. */
+export interface Joined {
+  readonly provider: Provider
+  /** What it holds so far; undefined for one that holds all. */
+  readonly holds: Ledger | undefined
 }
 
+export interface Trial {
+  readonly error: PathmeshError
+  /** When it may be asked again, by the monotonic clock; never for a failure that will not pass. */
+  readonly again: number
+  readonly pauseMs: number
+}
+
+export interface SourcesRequest {
+  /** What is wanted, and what it lies in; whoever holds one of them will do. The first is what a peer may be receiving. */
+  readonly roots: readonly CID[]
+  readonly hints: readonly string[]
+}
+
+const LASTING = [
+  'SOURCE_CHANGED',
+  'NOT_FOUND',
+  'CORRUPT',
+  'TOO_LARGE',
+  'UNSAFE_NAME',
+  'INCOMPATIBLE',
+  'NOT_A_MEMBER',
+  'DENIED'
+] as const
+
+/** What says of a peer alone why it does not send. */
+const UNTELLING: readonly string[] = ['NOT_FOUND', 'INCOMPATIBLE', 'DENIED']
+
 export class Sources {
-  readonly #roots: readonly CID[]
-  readonly #hints: readonly string[]
+  readonly #request: SourcesRequest
   readonly #peers: Peers
   readonly #clock: Clock
+  readonly #joined = new Map<string, Joined>()
   readonly #trials = new Map<string, Trial>()
-  #current: Promise<Provider> | undefined
-  #provider: Provider | undefined
+  readonly #asking = new Set<string>()
+  /** What ends the following of a peer. */
+  readonly #following = new Map<string, AbortController>()
+  readonly #listeners = new Set<() => void>()
+  #users = 0
+  #stop = new AbortController()
+  #cancel: (() => void) | undefined
 
-  /** `roots`: what is wanted, and what it lies in; whoever holds one of them will do. */
-  constructor(roots: readonly CID[], hints: readonly string[], peers: Peers, clock: Clock) {
-    this.#roots = roots
-    this.#hints = hints
+  constructor(request: SourcesRequest, peers: Peers, clock: Clock) {
+    this.#request = request
     this.#peers = peers
     this.#clock = clock
   }
 
-  /**
-   * A provider that holds the root, waiting for one until the signal ends it. `onWaiting` hears why there is none.
-   * Throws the telling error once every peer that could be asked has failed for good.
-   */
-  get(signal: AbortSignal, onWaiting: (why: string) => void): Promise<Provider> {
-    if (this.#current !== undefined) return this.#current
-    const search = this.#search(signal, onWaiting).then(provider => (this.#provider = provider))
-    this.#current = search
-    search.catch(() => {
-      if (this.#current === search) this.#current = undefined
+  /** Those that can be asked now. */
+  get joined(): ReadonlyMap<string, Joined> {
+    return this.#joined
+  }
+
+  /** Runs whenever a peer joined, left, or holds more; the result stops that. */
+  onChange(run: () => void): () => void {
+    this.#listeners.add(run)
+    return () => void this.#listeners.delete(run)
+  }
+
+  /** Looks for as long as somebody wants it to; the result ends that. */
+  use(): () => void {
+    if (this.#users++ === 0) {
+      this.#stop = new AbortController()
+      this.#look()
+    }
+    let isUsing = true
+    return () => {
+      if (!isUsing) return
+      isUsing = false
+      if (--this.#users > 0) return
+      this.#cancel?.()
+      this.#stop.abort(new PathmeshError('ABORTED', 'nobody looks for it any more'))
+      // What these hold is not heard of any more.
+      for (const [peer, { holds }] of this.#joined) if (holds !== undefined) this.#joined.delete(peer)
+    }
+  }
+
+  /** A provider that holds all of it, or a part, waiting for one (in `use`) until the signal ends it. Rejects as `assertHope`. */
+  async one(signal: AbortSignal, onWaiting: (why: string) => void): Promise<Provider> {
+    while (true) {
+      signal.throwIfAborted()
+      const all = [...this.#joined.values()]
+      // One that is said to receive it, and has nothing yet, has no branch of it either.
+      const found = all.find(({ holds }) => holds === undefined) ?? all.find(({ holds }) => holds?.count !== 0)
+      if (found !== undefined) return found.provider
+      this.assertHope()
+      if (this.#asking.size === 0) onWaiting(this.why())
+      await this.changed(signal)
+    }
+  }
+
+  /** Resolves at the next change, or after a while. */
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        stopHearing()
+        cancel()
+        signal.removeEventListener('abort', onAbort)
+      }
+      const done = (): void => {
+        end()
+        resolve()
+      }
+      const onAbort = (): void => {
+        end()
+        reject(signal.reason)
+      }
+      const stopHearing = this.onChange(done)
+      const cancel = this.#clock.after(PROVIDER_RETRY_MS, done)
+      signal.addEventListener('abort', onAbort, { once: true })
+      if (signal.aborted) onAbort()
     })
-    return search
   }
 
-  /** The provider failed: the next `get` looks for another, or for the same after a pause if it may recover. */
-  failed(provider: Provider, cause: unknown): void {
-    // Of many requests that fail with one provider, the first tells; the others are late.
-    if (provider !== this.#provider) return
-    this.#provider = undefined
-    this.#current = undefined
-    this.#note(provider.peer, toPathmeshError(cause, provider.peer))
+  /** Throws the telling error once every peer that could be asked has failed for good. */
+  assertHope(): void {
+    const candidates = this.#candidates()
+    if (candidates.length === 0 || candidates.some(peer => this.#trials.get(peer)?.again !== Infinity)) return
+    throw this.#verdict()
   }
 
-  /** It delivered: what went wrong before is past. */
-  delivered(provider: Provider): void {
-    this.#trials.delete(provider.peer)
+  /** Why there is nobody to ask. */
+  why(): string {
+    const count = this.#candidates().length
+    if (count === 0) return 'no other node is connected'
+    return `none of ${count} nodes can send it now: ${this.#lastWord()}`
+  }
+
+  /** A peer asks for this root itself: it is receiving it, or about to. */
+  look(peer: string): void {
+    if (this.#joined.has(peer) || this.#trials.get(peer)?.again === Infinity) return
+    this.#trials.delete(peer)
+    this.#look()
+  }
+
+  /** A peer failed: it rests, or is left. */
+  failed(peer: string, cause: unknown): void {
+    const isWhole = this.#joined.get(peer)?.holds === undefined && this.#joined.has(peer)
+    this.#joined.delete(peer)
+    this.#following.get(peer)?.abort(new PathmeshError('ABORTED', 'it failed'))
+    this.#following.delete(peer)
+    this.#note(peer, toPathmeshError(cause, peer), isWhole)
+    this.#changed()
+  }
+
+  /** It delivered: what went wrong before is past; but not where it failed since that was asked of it. */
+  delivered(peer: string): void {
+    if (this.#joined.has(peer)) this.#trials.delete(peer)
+  }
+
+  trial(peer: string): Trial | undefined {
+    return this.#trials.get(peer)
   }
 
   /** What each peer that failed said last. */
@@ -79,74 +190,116 @@ export class Sources {
     return [...this.#trials].map(([peerId, { error }]) => ({ peerId, code: error.code, message: error.message }))
   }
 
-  async #search(signal: AbortSignal, onWaiting: (why: string) => void): Promise<Provider> {
-    while (true) {
-      signal.throwIfAborted()
-      const candidates = [...new Set([...this.#hints, ...this.#peers.connected()])]
-      for (const peer of candidates) {
-        if (this.#mayAsk(peer)) {
-          const provider = await this.#ask(peer, signal)
-          if (provider !== undefined) return provider
-        }
-      }
-      const lasting = candidates.map(peer => this.#trials.get(peer)).filter(trial => trial?.again === Infinity)
-      if (candidates.length > 0 && lasting.length === candidates.length) throw this.#verdict()
-      onWaiting(
-        candidates.length === 0
-          ? 'no other node is connected'
-          : `none of ${candidates.length} nodes can send it now: ${this.#lastWord()}`
-      )
-      await this.#pause(signal)
-    }
+  // --- looking -----------------------------------------------------------------------------------------------------
+
+  #look(): void {
+    this.#cancel?.()
+    if (this.#users === 0) return
+    // Those who were never asked first: else, of many, the last would never be.
+    const due = this.#candidates().filter(peer => !this.#isKnown(peer) && this.#mayAsk(peer))
+    for (const peer of due.toSorted((a, b) => this.#againAt(a) - this.#againAt(b)))
+      if (this.#asking.size < ASKED_AT_ONCE) void this.#ask(peer)
+    this.#cancel = this.#clock.after(PROVIDER_RETRY_MS, () => this.#look())
+  }
+
+  #candidates(): string[] {
+    return [...new Set([...this.#request.hints, ...this.#peers.connected()])]
   }
 
   #mayAsk(peer: string): boolean {
-    const trial = this.#trials.get(peer)
-    return trial === undefined || trial.again <= this.#clock.monotonic()
+    return this.#againAt(peer) <= this.#clock.monotonic()
   }
 
-  async #ask(peer: string, signal: AbortSignal): Promise<Provider | undefined> {
+  #againAt(peer: string): number {
+    return this.#trials.get(peer)?.again ?? -Infinity
+  }
+
+  /** Whether it is asked, or was and has not failed. */
+  #isKnown(peer: string): boolean {
+    return this.#joined.has(peer) || this.#asking.has(peer) || this.#following.has(peer)
+  }
+
+  /** Never rejects. */
+  async #ask(peer: string): Promise<void> {
+    const { roots } = this.#request
+    const { signal } = this.#stop
+    this.#asking.add(peer)
     try {
       const provider = await orAborted(this.#peers.provider(peer), signal)
       const held = await withDeadline(this.#clock, ASK_MS, `asking ${peer}`, signal, until =>
-        provider.have(this.#roots, { signal: until })
+        provider.held(roots, { signal: until })
       )
-      if (held.includes(true)) return provider
-      // It may be receiving it, or about to be told to share it again: ask later.
-      this.#note(peer, new PathmeshError('NO_PROVIDERS', 'it does not hold this content'))
+      if (held.some(({ complete }) => complete)) this.#join(peer, { provider, holds: undefined })
+      else await this.#follow(peer, provider, signal)
     } catch (error) {
-      signal.throwIfAborted()
-      this.#note(peer, toPathmeshError(error, `asking ${peer}`))
+      if (!signal.aborted) this.failed(peer, error)
+    } finally {
+      const isLast = this.#asking.delete(peer) && this.#asking.size === 0
+      if (isLast) this.#changed()
     }
-    return undefined
   }
 
-  #note(peer: string, error: PathmeshError): void {
+  /** What it holds while it receives, until it has all of it or stops. */
+  async #follow(peer: string, provider: Provider, signal: AbortSignal): Promise<void> {
+    const [root] = this.#request.roots
+    if (root === undefined) return
+    const first = new Patience(this.#clock, ASK_MS, () => new PathmeshError('TIMEOUT', `${peer} does not say what it has`))
+    const joined = { provider, holds: new Ledger() }
+    const stop = new AbortController()
+    this.#following.set(peer, stop)
+    try {
+      const until = AbortSignal.any([signal, first.signal, stop.signal])
+      for await (const more of provider.follow(root, { signal: until })) {
+        stop.signal.throwIfAborted()
+        first.stop()
+        this.#asking.delete(peer)
+        if (more.complete) return this.#join(peer, { provider, holds: undefined })
+        add(joined.holds, more, provider)
+        this.#join(peer, joined)
+      }
+    } catch (error) {
+      // What it failed with is noted already.
+      if (!stop.signal.aborted) throw error
+      return
+    } finally {
+      first.stop()
+      if (this.#following.get(peer) === stop) this.#following.delete(peer)
+    }
+    // It is not receiving it now; it may be told to share it again, or be about to receive it: ask later.
+    throw new PathmeshError('NO_PROVIDERS', 'it does not hold this content')
+  }
+
+  #join(peer: string, joined: Joined): void {
+    // One that failed meanwhile is not heard of until it has rested.
+    if (!this.#mayAsk(peer)) return
+    this.#joined.set(peer, joined)
+    this.#changed()
+  }
+
+  #changed(): void {
+    for (const run of [...this.#listeners]) run()
+  }
+
+  /** `isWhole`: it held all of it, as it said. */
+  #note(peer: string, error: PathmeshError, isWhole: boolean): void {
+    if (this.#trials.get(peer)?.again === Infinity) return
     const pauseMs = Math.min(PROVIDER_RETRY_LAST_MS, 2 * (this.#trials.get(peer)?.pauseMs ?? PROVIDER_RETRY_MS / 2))
-    const lasting = hasCode(
-      error,
-      'SOURCE_CHANGED',
-      'NOT_FOUND',
-      'CORRUPT',
-      'TOO_LARGE',
-      'UNSAFE_NAME',
-      'INCOMPATIBLE',
-      'NOT_A_MEMBER'
-    )
+    // Who is receiving it may have tomorrow what it lacks today.
+    const lasting = hasCode(error, ...LASTING) && (isWhole || !hasCode(error, 'NOT_FOUND', 'SOURCE_CHANGED'))
     this.#trials.set(peer, { error, pauseMs, again: lasting ? Infinity : this.#clock.monotonic() + pauseMs })
   }
 
   #verdict(): PathmeshError {
     const errors = [...this.#trials.values()].map(trial => trial.error)
-    const telling =
+    const telling: PathmeshError | undefined =
       errors.find(error => error.code === 'SOURCE_CHANGED') ??
       errors.find(error => error.code !== 'NOT_FOUND') ??
       errors[0]
     const tried = this.tried()
-    if (telling === undefined || telling.code === 'NOT_FOUND' || telling.code === 'INCOMPATIBLE') {
+    if (telling === undefined || UNTELLING.includes(telling.code)) {
       return new PathmeshError(
         'NO_PROVIDERS',
-        `no connected node can send ${this.#roots[0]?.toString()}: ${this.#lastWord()}`,
+        `no connected node can send ${this.#request.roots[0]?.toString()}: ${this.#lastWord()}`,
         { cause: telling, details: { tried } }
       )
     }
@@ -162,18 +315,18 @@ export class Sources {
       .join('; ')
       .slice(0, 500)
   }
+}
 
-  #pause(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const onAbort = () => {
-        cancel()
-        reject(signal.reason)
-      }
-      const cancel = this.#clock.after(PROVIDER_RETRY_MS, () => {
-        signal.removeEventListener('abort', onAbort)
-        resolve()
-      })
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
+/** Each leaf is told of once: so many of them at most cost what they are worth. */
+function add(holds: Ledger, { spans }: HeldMore, provider: Provider): void {
+  for (const { from, to } of spans) {
+    const end = Math.min(to, FOLLOWED_LEAVES_MAX)
+    for (let ordinal = from; ordinal < end; ordinal++) {
+      if (holds.has(ordinal))
+        throw new PathmeshError('CORRUPT', `${provider.peer} says twice that it has leaf ${ordinal}`, {
+          details: { peerId: provider.peer }
+        })
+      holds.add(ordinal)
+    }
   }
 }

@@ -8,6 +8,8 @@ import type { Caller, CallOptions } from '../rpc.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import {
   Blocks,
+  FollowAnswer,
+  FollowRequest,
   HaveAnswer,
   HaveRequest,
   Leaf,
@@ -20,15 +22,31 @@ import {
 import {
   BLOCK_BYTES_MAX,
   BLOCKS_ANSWER_MAX,
+  FOLLOW_BYTES_MAX,
+  FOLLOW_SPANS_MAX,
   FRAME_HEADER_BYTES_MAX,
   FRAME_PAYLOAD_BYTES_MAX,
   LEAF_BYTES,
   REQUEST_CIDS_MAX
 } from '../../proto/limits.ts'
-import type { Held, LeafRange, Provider, SentLeaf, SmallBlock, TreeAnswer, WaitOptions } from './provider.ts'
+import { spansOf } from './held-log.ts'
+import type {
+  BulkOptions,
+  CameLeaf,
+  CameSmall,
+  Held,
+  HeldMore,
+  LeavesOrder,
+  Provider,
+  TreeAnswer,
+  WaitOptions,
+  WantedLeaf,
+  WantedSmall
+} from './provider.ts'
 
 export class StreamProvider implements Provider {
   readonly peer: string
+  readonly via = 'stream'
   readonly #caller: Caller
 
   constructor(caller: Caller) {
@@ -47,38 +65,53 @@ export class StreamProvider implements Provider {
     throw this.#broken('no answer to a request for branches')
   }
 
-  async *small(cids: readonly CID[], options: WaitOptions = {}): AsyncGenerator<readonly SmallBlock[]> {
-    const maxBytes = cids.length * (BLOCK_BYTES_MAX + 256)
-    const left = new Map(cids.map(cid => [cid.toString(), cid]))
-    for await (const { body, payload } of this.#caller.call('small', SmallRequest.encode({ cids: binary(cids) }), {
-      ...options,
-      maxBytes
-    })) {
+  async *small(wanted: readonly WantedSmall[], { signal, onBytes }: BulkOptions = {}): AsyncGenerator<CameSmall[]> {
+    const left = new Map(wanted.map(one => [one.cid.toString(), one]))
+    const cids = [...left.values()].map(({ cid }) => cid)
+    const options = { maxBytes: cids.length * (BLOCK_BYTES_MAX + 256), ...(signal === undefined ? {} : { signal }) }
+    for await (const { body, payload } of this.#caller.call('small', SmallRequest.encode({ cids: binary(cids) }), options)) {
+      onBytes?.(payload.length)
       const { blocks, missing } = this.#blocks(body, payload)
-      const answered: SmallBlock[] = [...blocks, ...missing.map(cid => ({ cid, bytes: undefined }))]
-      for (const { cid } of answered)
+      const came: CameSmall[] = [
+        ...blocks.map(({ cid, bytes }) => ({ cid, bytes, is: 'here' as const, size: bytes.length })),
+        ...missing.map(cid => ({ cid, bytes: undefined, is: 'missing' as const, size: 0 }))
+      ]
+      for (const { cid, is, size } of came) {
+        const asked = left.get(cid.toString())
         if (!left.delete(cid.toString())) throw this.#broken(`${cid.toString()} was not asked for`)
-      yield answered
+        if (is === 'here' && asked?.size !== undefined && asked.size !== size)
+          throw this.#wrongSize(cid, size, asked.size)
+      }
+      yield came
     }
     if (left.size > 0) throw this.#broken('an answer leaves out what was asked for')
   }
 
-  async *leaves(file: CID, ranges: readonly LeafRange[], options: WaitOptions = {}): AsyncGenerator<SentLeaf> {
-    const wanted = ranges.reduce((sum, { from, to }) => sum + to - from, 0)
-    const request = LeavesRequest.encode({
-      file: bytesOf(file.bytes),
-      ranges: ranges.map(({ from, to }) => ({ from, to }))
-    })
-    const left = new Set(ranges.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i)))
-    for await (const { body, payload } of this.#caller.call('leaves', request, {
-      ...options,
-      maxBytes: wanted * (LEAF_BYTES + 64)
-    })) {
+  async *leaves({ file, leaves }: LeavesOrder, { signal, onBytes }: BulkOptions = {}): AsyncGenerator<CameLeaf> {
+    const request = LeavesRequest.encode({ file: bytesOf(file.bytes), ranges: spansOf(leaves.map(({ index }) => index)) })
+    const left = new Map(leaves.map(leaf => [leaf.index, leaf]))
+    const options = { maxBytes: leaves.length * (LEAF_BYTES + 64), ...(signal === undefined ? {} : { signal }) }
+    for await (const { body, payload } of this.#caller.call('leaves', request, options)) {
+      onBytes?.(payload.length)
       const { index } = this.#decode(() => Leaf.decode(body))
-      if (!left.delete(index)) throw this.#broken(`leaf ${index} was not asked for`)
+      const asked = left.get(index)
+      if (asked === undefined) throw this.#broken(`leaf ${index} was not asked for`)
+      left.delete(index)
+      this.#verifyLeaf(asked, payload)
       yield { index, bytes: payload }
     }
     if (left.size > 0) throw this.#broken('an answer leaves out what was asked for')
+  }
+
+  async *follow(root: CID, { signal }: WaitOptions = {}): AsyncGenerator<HeldMore> {
+    const request = FollowRequest.encode({ root: bytesOf(root.bytes) })
+    const options = { maxBytes: FOLLOW_BYTES_MAX, ...(signal === undefined ? {} : { signal }) }
+    for await (const { body } of this.#caller.call('follow', request, options)) {
+      const { complete, bytes, spans } = this.#decode(() =>
+        FollowAnswer.decode(body, { limits: { spans: FOLLOW_SPANS_MAX } })
+      )
+      yield { complete, bytes, spans }
+    }
   }
 
   async have(cids: readonly CID[], options: WaitOptions = {}): Promise<boolean[]> {
@@ -134,6 +167,26 @@ export class StreamProvider implements Provider {
       const details = { peerId: this.peer, wrong: cid.toString() }
       throw new PathmeshError('CORRUPT', `${this.peer}: ${cause.message}`, { cause, details })
     }
+  }
+
+  /** CORRUPT, with its index in `details.wrongLeaf`, for whoever complains. */
+  #verifyLeaf({ index, cid, size }: WantedLeaf, bytes: Uint8Array): void {
+    const details = { peerId: this.peer, wrongLeaf: index }
+    if (bytes.length !== size)
+      throw new PathmeshError('CORRUPT', `${this.peer} sent ${bytes.length} bytes as leaf ${index}, which has ${size}`, {
+        details
+      })
+    try {
+      verify(cid, bytes)
+    } catch (cause) {
+      if (!hasCode(cause, 'CORRUPT')) throw cause
+      throw new PathmeshError('CORRUPT', `${this.peer}: ${cause.message}`, { cause, details })
+    }
+  }
+
+  #wrongSize(cid: CID, size: number, expected: number): PathmeshError {
+    const details = { peerId: this.peer, wrong: cid.toString() }
+    return new PathmeshError('CORRUPT', `${cid.toString()} has ${size} bytes, and its directory says ${expected}`, { details })
   }
 
   #cid(bytes: Uint8Array): CID {

@@ -1,9 +1,13 @@
 // The sessions that run: two requests for one root share one, which ends when nobody waits for it any more.
 
+import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
 import { orAborted } from '../deadline.ts'
-import { PathmeshError } from '../../proto/errors.ts'
-import { PROGRESS_MS, STOP_MS, TRANSFERS_MAX } from '../../proto/limits.ts'
+import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
+import { PROGRESS_MS, STOP_MS, TRANSFERS_MAX, TRANSFERS_REMEMBERED } from '../../proto/limits.ts'
+import type { DownloadParts } from './download.ts'
+import type { ReceivedFile } from './held-log.ts'
+import type { Span } from './provider.ts'
 import { Session } from './session.ts'
 import type { Destination, SessionRequest, SessionStatus } from './session-types.ts'
 import type { Peers } from './sources.ts'
@@ -26,14 +30,37 @@ interface Running<Held> {
   waiters: number
 }
 
+/** A transfer that is over. */
+export interface EndedTransfer {
+  readonly root: string
+  readonly name: string | null
+  /** When, in milliseconds since the epoch. */
+  readonly at: number
+  readonly status: SessionStatus
+  /** Null where it came to its end. */
+  readonly error: PathmeshError | null
+}
+
+/** Where a file lies that is being received. */
+export interface Arriving extends ReceivedFile {
+  readonly absolute: string
+  /** Whether its leaf of this index has been verified and written. */
+  readonly has: (index: number) => boolean
+}
+
+export interface TransfersParts extends DownloadParts {
+  readonly peers: Peers
+}
+
 export class Transfers<Held> {
-  readonly #peers: Peers
+  readonly #parts: TransfersParts
   readonly #clock: Clock
   readonly #running = new Map<string, Running<Held>>()
+  readonly #ended: EndedTransfer[] = []
 
-  constructor(peers: Peers, clock: Clock) {
-    this.#peers = peers
-    this.#clock = clock
+  constructor(parts: TransfersParts) {
+    this.#parts = parts
+    this.#clock = parts.clock
   }
 
   /** Fetches a root, or joins whoever does. Rejects as the session does, or with the signal's reason. */
@@ -52,7 +79,7 @@ export class Transfers<Held> {
       stopTelling()
       if (--running.waiters === 0) running.stop.abort(new PathmeshError('ABORTED', 'nobody waits for it any more'))
       // The last to leave waits until what was written is noted, so that the next attempt finds it; but not for ever.
-      if (running.waiters === 0) await this.#ended(running, STOP_MS)
+      if (running.waiters === 0) await this.#untilEnded(running, STOP_MS)
     }
   }
 
@@ -77,7 +104,7 @@ export class Transfers<Held> {
   }
 
   /** Resolves when it has ended, or after so long. */
-  #ended({ result }: Running<Held>, ms: number): Promise<void> {
+  #untilEnded({ result }: Running<Held>, ms: number): Promise<void> {
     return new Promise(resolve => {
       const cancel = this.#clock.after(ms, resolve)
       const end = (): void => {
@@ -90,6 +117,40 @@ export class Transfers<Held> {
 
   *list(): Generator<{ root: string; name: string | null; status: SessionStatus }> {
     for (const [root, { name, session }] of this.#running) yield { root, name, status: session.status }
+  }
+
+  /** Those that are over, the last first; of one root, or all that are remembered. */
+  ended(root?: string): readonly EndedTransfer[] {
+    return root === undefined ? this.#ended : this.#ended.filter(one => one.root === root)
+  }
+
+  /** Where a file is being received, of which some may have come. */
+  arriving(file: CID): Arriving | undefined {
+    for (const { session } of this.#running.values()) {
+      const received = session.held.file(file)
+      const absolute = received === undefined ? undefined : session.pathOf(received.path)
+      if (received !== undefined && absolute !== undefined)
+        return { ...received, absolute, has: index => session.held.has(received.ordinal + index) }
+    }
+    return undefined
+  }
+
+  /** A leaf that is on its way, before all others. Undefined where it is not. */
+  async leaf(file: CID, { index, size }: { index: number; size: number }, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    for (const { session } of this.#running.values()) {
+      const bytes = await session.leaf(file, index, size, signal)
+      if (bytes !== undefined) return bytes
+    }
+    return undefined
+  }
+
+  /** What a transfer of this root has, and then what comes; ends at once where there is none. `peer` is who asks. */
+  async *follow(root: CID, peer: string, signal: AbortSignal): AsyncGenerator<{ spans: readonly Span[]; bytes: number }> {
+    const running = this.#running.get(root.toString())
+    if (running === undefined) return
+    running.session.followedBy(peer)
+    for await (const spans of running.session.held.follow(signal))
+      yield { spans, bytes: running.session.status.bytesDone }
   }
 
   isRunning(root: string): boolean {
@@ -109,15 +170,20 @@ export class Transfers<Held> {
       throw new PathmeshError('TOO_LARGE', `${TRANSFERS_MAX} transfers run already: wait for one to end`)
     const key = request.root.toString()
     const stop = new AbortController()
-    const session = new Session(
-      { ...request, signal: stop.signal },
-      { peers: this.#peers, clock: this.#clock, destination }
-    )
+    const session = new Session({ ...request, signal: stop.signal }, { ...this.#parts, destination })
     const result = session.run().finally(() => this.#running.delete(key))
-    result.catch(() => undefined)
+    result.then(
+      () => this.#over(request, session, null),
+      (error: unknown) => this.#over(request, session, toPathmeshError(error, key))
+    )
     const running = { name: request.name, session, stop, result, waiters: 0 }
     this.#running.set(key, running)
     return running
+  }
+
+  #over({ root, name }: TransferRequest, { status }: Session<Held>, error: PathmeshError | null): void {
+    this.#ended.unshift({ root: root.toString(), name, at: this.#clock.now(), status, error })
+    if (this.#ended.length > TRANSFERS_REMEMBERED) this.#ended.pop()
   }
 
   #tell(session: Session<Held>, onStatus: FetchOptions['onStatus']): () => void {

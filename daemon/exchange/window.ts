@@ -1,12 +1,17 @@
-// How much may be on its way at a time: bytes that were asked for and are not yet written. It is what bounds the memory
-// of a session, and what keeps a connection busy.
+// How much may be on its way at a time: bytes that were asked for and are not yet sent, by so many requests. Who waits is served
+// in the order of asking: one that needs much is not passed by others that need little for ever.
+
+interface Waiting {
+  readonly bytes: number
+  readonly go: () => void
+}
 
 export class Window {
   readonly #limit: number
   readonly #requests: number
   #inFlight = 0
   #open = 0
-  readonly #waiting: (() => void)[] = []
+  readonly #waiting: Waiting[] = []
 
   /** At most so many bytes, by so many requests. A single request of more bytes goes alone. */
   constructor(limits: { bytes: number; requests: number }) {
@@ -16,28 +21,46 @@ export class Window {
 
   /** Resolves, in the order of the calls, when `bytes` may be asked for; give them back with `release`. */
   async take(bytes: number, signal: AbortSignal): Promise<void> {
-    while (this.#open > 0 && (this.#inFlight + bytes > this.#limit || this.#open >= this.#requests))
-      await this.#turn(signal)
     signal.throwIfAborted()
-    this.#inFlight += bytes
-    this.#open++
+    if (this.#waiting.length === 0 && this.#fits(bytes)) return this.#enter(bytes)
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
+        this.#serve()
+        reject(signal.reason)
+      }
+      const waiting = {
+        bytes,
+        go: () => {
+          signal.removeEventListener('abort', onAbort)
+          resolve()
+        }
+      }
+      this.#waiting.push(waiting)
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
   }
 
   release(bytes: number): void {
     this.#inFlight -= bytes
     this.#open--
-    for (const wake of this.#waiting.splice(0)) wake()
+    this.#serve()
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const onAbort = () => reject(signal.reason)
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.#waiting.push(() => {
-        signal.removeEventListener('abort', onAbort)
-        resolve()
-      })
-      if (signal.aborted) onAbort()
-    })
+  #fits(bytes: number): boolean {
+    return this.#open === 0 || (this.#inFlight + bytes <= this.#limit && this.#open < this.#requests)
+  }
+
+  #enter(bytes: number): void {
+    this.#inFlight += bytes
+    this.#open++
+  }
+
+  #serve(): void {
+    for (let first = this.#waiting[0]; first !== undefined && this.#fits(first.bytes); first = this.#waiting[0]) {
+      this.#waiting.shift()
+      this.#enter(first.bytes)
+      first.go()
+    }
   }
 }

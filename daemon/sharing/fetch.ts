@@ -13,13 +13,16 @@ import { named } from '../store/named.ts'
 import type { Store } from '../store/store.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import type { GetRequest, Got, GotBytes, Progress } from '../../proto/api.ts'
+import { PROGRESS_PROVIDERS_MAX } from '../../proto/limits.ts'
 import { checkLocal } from './check-local.ts'
 import type { Deliveries } from './deliver.ts'
+import type { Eager } from './eager.ts'
 import { type InlineFiles, smallFile } from './inline.ts'
 import { encodingOf } from './names.ts'
 import { assertSeen } from './seen.ts'
 import type { Resolved, Settled } from './resolve.ts'
 import { StoreDestination } from './store-destination.ts'
+import type { NameOf } from './transfer-facts.ts'
 import { type GoneParts, versionGone } from './version-gone.ts'
 
 export interface FetchParts extends GoneParts {
@@ -28,7 +31,9 @@ export interface FetchParts extends GoneParts {
   readonly transfers: Pick<Transfers<Holding>, 'fetch'>
   readonly deliveries: Pick<Deliveries, 'admit' | 'deliver'>
   readonly clock: Clock
+  readonly eager?: Pick<Eager, 'take'> | undefined
   readonly inlineFiles: Pick<InlineFiles, 'file'>
+  readonly catalogue: { nodeName(peer: string): string | undefined }
   /** Settles the version; moves no content. */
   settle(request: GetRequest, signal: AbortSignal): Promise<Settled>
   /** What lies at the path of a reference. */
@@ -117,12 +122,15 @@ async function getResolved(
       `${request.ref} is a symbolic link to ${JSON.stringify(entry.target)}: get what it points to, or the directory it lies in`
     )
   let status: SessionStatus | undefined
+  const nameOf: NameOf = peer => parts.catalogue.nodeName(peer)
   const { local, changed } = await findLocal(resolved, parts, signal)
   // Nobody else has what was shared here and changed: waiting would not bring it back.
   if (changed !== undefined && !(await isElsewhere(resolved, parts, signal))) throw changed
   const found =
     local ??
-    (await fetchIt(resolved, request, parts, signal, now => onProgress(progressOf(fromSession((status = now))))))
+    (await fetchIt(resolved, request, parts, signal, now =>
+      onProgress(progressOf(fromSession((status = now), nameOf)))
+    ))
   const size = entry.kind === 'file' ? entry.size : found.size
   const { to } = request
   if (to !== undefined) {
@@ -145,7 +153,7 @@ async function getResolved(
 function factsOf(
   { entry, record, root, beyond }: Resolved,
   size: number,
-  providers: SessionStatus['providers']
+  providers: readonly { readonly peerId: string; readonly bytes: number }[]
 ): Omit<GotBytes, 'event' | 'bytes' | 'seconds'> {
   return {
     kind: entry.kind,
@@ -158,7 +166,7 @@ function factsOf(
     ...encodingOf(beyond === '' ? record : null),
     size,
     bytesFetched: providers.reduce((sum, { bytes }) => sum + bytes, 0),
-    providers: [...providers]
+    providers: providers.filter(({ bytes }) => bytes > 0).map(({ peerId, bytes }) => ({ peerId, bytes }))
   }
 }
 
@@ -263,13 +271,24 @@ export function progressOf(progress: Partial<Progress> & Pick<Progress, 'phase'>
     files: 0,
     filesTotal: null,
     bytesPerSecond: 0,
+    etaSeconds: null,
     why: null,
+    providers: [],
     ...progress
   }
 }
 
-function fromSession(status: SessionStatus): Partial<Progress> & Pick<Progress, 'phase'> {
-  const { state, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, why } = status
+function fromSession(status: SessionStatus, nameOf: NameOf): Partial<Progress> & Pick<Progress, 'phase'> {
+  const { state, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, etaSeconds, why } = status
   const phase = state === 'done' || state === 'failed' ? 'materialising' : state
-  return { phase, bytes: bytesDone, total: bytesTotal, files: filesDone, filesTotal, bytesPerSecond, why }
+  const providers = status.providers
+    .filter(provider => provider.bytes > 0 || provider.state === 'sending')
+    .sort((a, b) => b.bytesPerSecond - a.bytesPerSecond || b.bytes - a.bytes)
+    .slice(0, PROGRESS_PROVIDERS_MAX)
+    .map(({ peerId, bytes, bytesPerSecond, via }) => {
+      const name = nameOf(peerId)
+      return { peerId, ...(name === undefined ? {} : { name }), bytes, bytesPerSecond, via }
+    })
+  const came = { bytes: bytesDone, total: bytesTotal, files: filesDone, filesTotal }
+  return { phase, ...came, bytesPerSecond, etaSeconds, why, providers }
 }

@@ -11,6 +11,7 @@ import type { Store } from '../store/store.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { ASK_MS, HEDGED_PEERS_MAX, SMALL_PAYLOAD_BYTES } from '../../proto/limits.ts'
 import { firstAnswer } from './first-answer.ts'
+import type { Eager } from './eager.ts'
 import type { Resolved } from './resolve.ts'
 
 export interface SmallParts {
@@ -18,6 +19,7 @@ export interface SmallParts {
   readonly store: Pick<Store, 'reader' | 'inline' | 'holdings' | 'database'>
   readonly peers: Peers
   readonly clock: Pick<Clock, 'after'>
+  readonly eager?: Pick<Eager, 'take'> | undefined
 }
 
 /** A small file, and whom it came from. */
@@ -41,6 +43,11 @@ export async function smallFile(
   const isHeld = [cid, root].some(one => store.holdings.of(one).length > 0)
   const here = (await store.inline.get(cid)) ?? (isHeld ? await store.reader.block(cid) : undefined)
   if (here !== undefined) return { bytes: here, from: null }
+  const came = parts.eager?.take(cid)
+  if (came !== undefined) {
+    await store.database.note([store.inline.put(cid, came.bytes)])
+    return came
+  }
   const connected = peers.connected()
   const hinted = [...asked, ...hints].filter(peer => peer !== self && connected.includes(peer))
   const likely = [...new Set([...hinted, ...connected])].slice(0, HEDGED_PEERS_MAX)
@@ -64,7 +71,8 @@ async function askFor(
       const provider = await orAborted(peers.provider(peer), until)
       // Waited out: leaving it early would be one more message, to cancel it.
       let bytes: Uint8Array | undefined
-      for await (const [block] of provider.small([cid], { signal: until })) bytes ??= block?.bytes
+      for await (const [block] of provider.small([{ cid, size: undefined, into: [] }], { signal: until }))
+        bytes ??= block?.bytes
       return bytes
     })
   } catch (error) {

@@ -190,7 +190,7 @@ async function twinsIn(
   return isWhole ? twins : undefined
 }
 
-async function* knownWrites({ placed, links }: Known, store: Store): AsyncGenerator<Write> {
+async function* knownWrites({ placed, links }: Known, store: Store): AsyncGenerator<Iterable<Write>> {
   for (const { file, at, fingerprint, link } of placed) {
     if (link === undefined) continue
     const { cid, tsize } = link
@@ -198,7 +198,8 @@ async function* knownWrites({ placed, links }: Known, store: Store): AsyncGenera
     const wrapped = executable && file.fingerprint.size <= LEAF_BYTES
     const facts = { path: at, fingerprint, cid, tsize, executable, stampedAt: 0, class: 'kept' as const }
     const digests = wrapped ? new Uint8Array(0) : await digestsOf(cid, store.branches)
-    const fileId = yield* store.files.add(facts, digests, wrapped)
+    const { fileId, writes } = store.files.add(facts, digests, wrapped)
+    yield writes
     links.set(file.path, { cid, tsize, fileId })
   }
 }

@@ -86,7 +86,7 @@ export async function share(
 }
 
 async function build({ path, keep, written }: ShareRequest, parts: OwnParts, options: BuildOptions): Promise<Built> {
-  const entries = await scanAll(path, options)
+  const entries = await scanAll(path, parts.hasher, options)
   const mayCopy = keep === undefined ? await isInWork(topOf(entries).absolute, parts.store.data) : keep > 0
   const kept =
     keep === 0 ? undefined : await keepVersion(entries, parts, { ...options, mayCopy, written: new Set(written) })

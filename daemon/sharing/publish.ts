@@ -61,7 +61,7 @@ export interface HashableFile {
  * failure leaves facts that are true and make the next attempt shorter.
  */
 export async function buildInPlace(path: string, parts: BuildParts, options: BuildOptions): Promise<Holding> {
-  return buildScanned(await scanAll(path, options), parts, options)
+  return buildScanned(await scanAll(path, parts.hasher, options), parts, options)
 }
 
 /** The same of what was scanned already. */
@@ -103,7 +103,7 @@ export async function hashFiles(
     async function* (hashed) {
       for await (const file of hashed) {
         done++
-        yield* fileWrites(file, kind, links, store, options.hash)
+        yield fileWrites(file, kind, links, store, options.hash)
       }
     },
     writes => store.database.commitInParts(writes)
@@ -132,9 +132,13 @@ export function topOf(entries: readonly ScannedEntry[]): ScannedEntry {
   return top
 }
 
-export async function scanAll(path: string, options: BuildOptions): Promise<ScannedEntry[]> {
+export async function scanAll(
+  path: string,
+  hasher: Pick<Hasher, 'look'>,
+  options: BuildOptions
+): Promise<ScannedEntry[]> {
   const entries: ScannedEntry[] = []
-  for await (const entry of scan(path, options)) {
+  for await (const entry of scan(path, { ...options, look: paths => hasher.look(paths) })) {
     options.admit?.(entry.absolute)
     entries.push(entry)
     if (entries.length % 1000 === 1)
@@ -149,13 +153,13 @@ async function* knownFiles(
   links: Map<string, Linked>,
   store: Store,
   hash: HashName
-): AsyncGenerator<Write> {
+): AsyncGenerator<Iterable<Write>> {
   for (let at = 0; at < files.length; at += INDEX_LOOKUPS) {
     const some = files.slice(at, at + INDEX_LOOKUPS)
     const { facts, stale } = await store.files.findUnchanged(
       some.map(file => ({ path: file.absolute, fingerprint: file.fingerprint }))
     )
-    yield* stale
+    yield stale
     for (const [i, file] of some.entries()) {
       const known = facts[i]
       if (known === undefined || known.executable !== file.executable || known.cid.multihash.code !== hashCode(hash))
@@ -165,15 +169,16 @@ async function* knownFiles(
       if (isMoved && known.executable && known.fingerprint.size <= LEAF_BYTES) continue
       links.set(file.path, known)
       if (isMoved)
-        yield* store.files.add(
+        yield store.files.add(
           { ...known, path: file.absolute, fingerprint: file.fingerprint },
           await digestsOf(known.cid, store.branches),
           false
-        )
+        ).writes
     }
   }
 }
 
+/** What makes a file known, and puts its link into `links`. */
 function* fileWrites(
   { file, leaves: digests, wrapped, fingerprint, stampedAt }: HashedFile<HashableFile>,
   kind: FileClass,
@@ -193,7 +198,8 @@ function* fileWrites(
     stampedAt,
     class: kind
   }
-  const fileId = yield* store.files.add(facts, digests, wrapped !== undefined)
+  const { fileId, writes } = store.files.add(facts, digests, wrapped !== undefined)
+  yield* writes
   links.set(file.path, { cid: built.cid, tsize: built.tsize, fileId })
 }
 

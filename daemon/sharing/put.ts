@@ -61,8 +61,15 @@ export async function putPayload(
   onProgress: OnProgress
 ): Promise<Put> {
   const options = optionsOf(query)
-  const pieces = inTime(sent.bytes, parts, signal)
-  const { first, isAll } = await upTo(pieces, SMALL_PAYLOAD_BYTES)
+  const source = sent.bytes[Symbol.asyncIterator]()
+  const pieces = inTime(source, parts, signal)
+  const isSmall = sent.size !== undefined && sent.size <= SMALL_PAYLOAD_BYTES
+  // One deadline for all of a small one: for each of its pieces it would cost more than they do.
+  const { first, isAll } = isSmall
+    ? await withDeadline(parts.clock, PUT_STALL_MS, 'waiting for a Payload', signal, until =>
+        orAborted(upTo(source, SMALL_PAYLOAD_BYTES), until)
+      )
+    : await upTo(pieces, SMALL_PAYLOAD_BYTES)
   const [others, published] = await Promise.all([
     parts.catalogue.known(options.name),
     isAll
@@ -191,11 +198,10 @@ function describe({ record, unchanged }: Published, { name, saying: { encoding }
 
 /** Pieces as they come, each within PUT_STALL_MS. */
 async function* inTime(
-  bytes: AsyncIterable<Uint8Array>,
+  source: AsyncIterator<Uint8Array>,
   { clock }: PutParts,
   signal: AbortSignal
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const source = bytes[Symbol.asyncIterator]()
   while (true) {
     const next = await withDeadline(clock, PUT_STALL_MS, 'waiting for the rest of a Payload', signal, until =>
       orAborted(source.next(), until)
@@ -206,10 +212,7 @@ async function* inTime(
 }
 
 /** The first pieces of at most `max` bytes, and whether there are no others; or all those until it is passed. */
-async function upTo(
-  pieces: AsyncGenerator<Uint8Array, void, undefined>,
-  max: number
-): Promise<{ first: Uint8Array[]; isAll: boolean }> {
+async function upTo(pieces: AsyncIterator<Uint8Array>, max: number): Promise<{ first: Uint8Array[]; isAll: boolean }> {
   const first: Uint8Array[] = []
   let bytes = 0
   while (bytes <= max) {

@@ -7,7 +7,7 @@ import type { Hasher } from '../content/hasher.ts'
 import { parseCid } from '../content/verify.ts'
 import type { Clock } from '../clock.ts'
 import type { Peers } from '../exchange/sources.ts'
-import { RemoteReader } from '../exchange/remote-reader.ts'
+import type { ReaderRequest, RemoteReader } from '../exchange/remote-reader.ts'
 import type { Transfers } from '../exchange/transfers.ts'
 import type { Log } from '../log.ts'
 import type { Write } from '../store/database.ts'
@@ -43,6 +43,7 @@ import type { WorkFolder, WorkRequest } from '../../proto/works-api.ts'
 import { aliasVersion } from './alias.ts'
 import type { Deliveries } from './deliver.ts'
 import { dropCopy } from './drop.ts'
+import type { Eager } from './eager.ts'
 import { getContent, type OnProgress } from './fetch.ts'
 import { InlineFiles } from './inline.ts'
 import { holdersOf, providersOf } from './holders.ts'
@@ -67,8 +68,11 @@ export interface SharingParts {
   readonly deliveries: Deliveries
   readonly retention: Retention
   readonly peers: Peers
+  /** Reads content that may not be here. */
+  readonly openReader: (request: ReaderRequest) => RemoteReader
   readonly clock: Clock
   readonly log: Log
+  readonly eager?: Eager | undefined
 }
 
 export interface RefRequest {
@@ -291,12 +295,9 @@ export class Sharing {
   }
 
   #reader({ root, hints }: Pick<Settled, 'root' | 'hints'>, request: RefRequest, signal: AbortSignal): RemoteReader {
-    const { store, peers, clock, self } = this.#parts
+    const { openReader, self } = this.#parts
     const asked = [...(request.providers ?? []), ...hints].filter(peer => peer !== self)
-    return new RemoteReader(
-      { roots: [root], hints: asked, stallMs: request.stallMs, signal },
-      { local: store.reader, peers, clock }
-    )
+    return openReader({ roots: [root], hints: asked, stallMs: request.stallMs, signal })
   }
 
   #asking(): Pick<GoneParts, 'holders' | 'newestOf'> {

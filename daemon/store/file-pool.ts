@@ -1,10 +1,11 @@
 // The worker threads in which many small files are read and written, so that the main thread stays free to answer.
 
 import { Piscina } from 'piscina'
-import type { Fingerprint } from '../content/fingerprint.ts'
+import { type Fingerprint, fingerprintOf } from '../content/fingerprint.ts'
+import { type LookResult, looksIn } from '../content/look.ts'
 import { type PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { FILE_THREAD_IDLE_MS, FILE_THREADS, FILES_IN_A_TASK } from '../../proto/limits.ts'
-import type { CopyTask, Failure, LinkTask, Outcome, ReadAnswer, ReadTask, Stamp, WriteOrder } from './file-worker.ts'
+import type { CopyTask, Failure, LinkTask, Outcome, ReadAnswer, ReadOrder, Stamp, WriteOrder } from './file-worker.ts'
 
 export class FilePool {
   readonly #pool = new Piscina({
@@ -17,8 +18,8 @@ export class FilePool {
   })
 
   /** Whole small files in one buffer. A file that fails does not fail the others. */
-  read(tasks: readonly ReadTask[]): Promise<ReadAnswer> {
-    return this.#pool.run(tasks, { name: 'read' })
+  read(order: ReadOrder): Promise<ReadAnswer> {
+    return this.#pool.run(order, { name: 'read' })
   }
 
   /** Writes files that `order.bytes` holds, which is given away. Rejects with the first failure: NO_SPACE, DENIED, IO. */
@@ -48,8 +49,11 @@ export class FilePool {
     const fingerprints: Fingerprint[] = []
     for (let at = 0; at < paths.length; at += FILES_IN_A_TASK) {
       const some = paths.slice(at, at + FILES_IN_A_TASK)
-      const outcomes: Outcome<Stamp>[] = await this.#pool.run(some, { name: 'look' })
-      fingerprints.push(...allOrThrow(outcomes, some, path => path).map(toFingerprint))
+      const result: LookResult = await this.#pool.run(some, { name: 'lookAt' })
+      for (const [i, look] of looksIn(result).entries()) {
+        if (look instanceof Error) throw toPathmeshError(look, some[i] ?? 'a file')
+        fingerprints.push(fingerprintOf(look))
+      }
     }
     return fingerprints
   }
@@ -71,7 +75,7 @@ export class FilePool {
   }
 }
 
-export function toFingerprint([dev, ino, size, mtimeNs, ctimeNs]: Stamp): Fingerprint {
+function toFingerprint([dev, ino, size, mtimeNs, ctimeNs]: Stamp): Fingerprint {
   return { dev, ino, size, mtimeNs, ctimeNs }
 }
 

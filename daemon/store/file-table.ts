@@ -1,11 +1,12 @@
 // Where blocks lie: every file that is served, its fingerprint, and which leaf is at which place of which file. A row says
 // what was true when the file was hashed; whoever reads must compare the fingerprint. Rows of dead files are skipped.
 
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import { RAW } from '../content/multihash.ts'
 import { type Fingerprint, sameContentStamp, sameFile } from '../content/fingerprint.ts'
 import type { Database, Table, Write } from './database.ts'
 import { del, put } from './database.ts'
+import { factsIn, fileRow, idBytes, idIn, inodeKey, placeKey, placeRange } from './file-row.ts'
 
 /**
  * `in-place`: somebody else's file, served from where it lies. `managed`: fetched, read-only, below `content/`. `kept`: of an
@@ -38,19 +39,6 @@ export interface Found {
   readonly stale: readonly Write[]
 }
 
-export type FingerprintRow = readonly [dev: string, ino: string, size: string, mtimeNs: string, ctimeNs: string]
-
-interface FileRow {
-  readonly path: string
-  readonly fingerprint: FingerprintRow
-  readonly cid: string
-  readonly tsize: number
-  readonly executable: boolean
-  readonly stampedAt: number
-  readonly class: FileClass
-}
-
-const ID_BYTES = 6
 const IDS_RESERVED = 4096
 const WHOLE = 0xffff_ffff
 const WRAPPED = 0xffff_fffe
@@ -58,22 +46,22 @@ const WRAPPED = 0xffff_fffe
 const SETTLED_MS = 20
 
 export class FileTable {
-  readonly #files: Table<string, FileRow>
-  readonly #paths: Table<string, string>
-  readonly #inodes: Table<string, string>
+  readonly #files: Table<Uint8Array, Uint8Array>
+  readonly #paths: Table<Uint8Array, Uint8Array>
+  readonly #inodes: Table<Uint8Array, Uint8Array>
   readonly #places: Table<Uint8Array, Uint8Array>
   /** Of a file of one leaf: the newest with that content, found without a search. */
-  readonly #single: Table<Uint8Array, string>
+  readonly #single: Table<Uint8Array, Uint8Array>
   readonly #counter: Table<string, number>
   #nextId = 0
   #reserved = 0
 
   constructor(database: Database) {
-    this.#files = database.table<FileRow>('files')
-    this.#paths = database.table<string>('paths')
-    this.#inodes = database.table<string>('inodes')
+    this.#files = database.bytesTable('files')
+    this.#paths = database.bytesTable('paths')
+    this.#inodes = database.bytesTable('inodes')
     this.#places = database.bytesTable('places')
-    this.#single = database.keysTable('single')
+    this.#single = database.bytesTable('single')
     this.#counter = database.table<number>('counters')
   }
 
@@ -86,7 +74,7 @@ export class FileTable {
    * writes that forget what is no longer true of them. A file that was renamed is found by its inode.
    */
   async findUnchanged(files: readonly { readonly path: string; readonly fingerprint: Fingerprint }[]): Promise<Found> {
-    const byPath = await this.#paths.getMany(files.map(file => file.path))
+    const byPath = await this.#paths.getMany(files.map(file => pathKey(file.path)))
     const missing = files.flatMap((file, i) =>
       byPath[i] === undefined ? [{ i, key: inodeKey(file.fingerprint) }] : []
     )
@@ -99,7 +87,7 @@ export class FileTable {
     known.forEach(({ i, id }, n) => {
       const [file, row] = [files[i], rows[n]]
       if (file === undefined || row === undefined) return
-      const known = fromRow(row)
+      const known = factsIn(row)
       if (isSame(known, file.fingerprint) && isSettled(known)) facts[i] = known
       else if (known.path === file.path && !sameContentStamp(known.fingerprint, file.fingerprint))
         stale.push(del(this.#files, id))
@@ -109,63 +97,73 @@ export class FileTable {
 
   /** Files by their numbers, undefined where one is not known any more. */
   async facts(ids: readonly number[]): Promise<(FileFacts | undefined)[]> {
-    const rows = await this.#files.getMany(ids.map(idText))
-    return rows.map(row => (row === undefined ? undefined : fromRow(row)))
+    const rows = await this.#files.getMany(ids.map(idBytes))
+    return rows.map(row => (row === undefined ? undefined : factsIn(row)))
   }
 
   /**
-   * The writes that make a file known, with its leaves: concatenated 32-byte digests, of a multihash with this prefix. Returns
-   * the number of the file.
+   * The number of a file, and the writes that make it known with its leaves: concatenated 32-byte digests, of a multihash
+   * with this prefix.
    */
-  *add(facts: FileFacts, leaves: Uint8Array, wrapped: boolean): Generator<Write, number> {
-    const id = this.#nextId++
-    if (id >= this.#reserved) yield put(this.#counter, 'files', (this.#reserved = id + IDS_RESERVED))
-    const key = idText(id)
-    yield put(this.#files, key, toRow(facts))
+  add(facts: FileFacts, leaves: Uint8Array, wrapped: boolean): { fileId: number; writes: Iterable<Write> } {
+    const fileId = this.#nextId++
+    const isOver = fileId >= this.#reserved
+    if (isOver) this.#reserved = fileId + IDS_RESERVED
+    const reserve = isOver ? [put(this.#counter, 'files', this.#reserved)] : []
+    return { fileId, writes: this.#rowsOf(fileId, reserve, facts, leaves, wrapped) }
+  }
+
+  *#rowsOf(
+    id: number,
+    reserve: readonly Write[],
+    facts: FileFacts,
+    leaves: Uint8Array,
+    wrapped: boolean
+  ): Generator<Write> {
+    yield* reserve
+    const key = idBytes(id)
+    yield put(this.#files, key, fileRow(facts))
     if (facts.class === 'in-place') {
-      yield put(this.#paths, facts.path, key)
+      yield put(this.#paths, pathKey(facts.path), key)
       yield put(this.#inodes, inodeKey(facts.fingerprint), key)
     }
-    const prefix = facts.cid.multihash.bytes.subarray(0, 2)
-    if (wrapped || leaves.length === 32) yield put(this.#single, facts.cid.multihash.bytes, key)
+    const whole = facts.cid.multihash.bytes
+    if (wrapped || leaves.length === 32) yield put(this.#single, whole, key)
     if (wrapped || leaves.length > 32)
-      yield put(this.#places, placeKey(facts.cid.multihash.bytes, id), indexBytes(wrapped ? WRAPPED : WHOLE))
-    if (wrapped) return id
+      yield put(this.#places, placeKey(whole, id), indexBytes(wrapped ? WRAPPED : WHOLE))
+    if (wrapped) return
+    const prefix = whole.subarray(0, 2)
     for (let at = 0, index = 0; at < leaves.length; at += 32, index++) {
       const multihash = new Uint8Array(34)
       multihash.set(prefix)
       multihash.set(leaves.subarray(at, at + 32), 2)
       yield put(this.#places, placeKey(multihash, id), indexBytes(index))
     }
-    return id
   }
 
   /** For each block a file that is that block as a whole; undefined where only a search can tell. */
   async single(cids: readonly CID[]): Promise<(Place | undefined)[]> {
     const ids = await this.#single.getMany(cids.map(cid => cid.multihash.bytes))
-    const known = ids.flatMap(id => (id === undefined ? [] : [id]))
-    const rows = await this.#files.getMany(known)
-    const facts = new Map(known.map((id, i) => [id, rows[i]]))
-    return ids.map((id, i) => {
-      const row = id === undefined ? undefined : facts.get(id)
-      if (id === undefined || row === undefined || row.cid !== cids[i]?.toString()) return undefined
-      const place = fromRow(row)
-      return { fileId: Number.parseInt(id, 16), facts: place, index: place.cid.code === RAW ? 0 : 'wrapped' }
+    const rows = await this.#files.getMany(ids.filter(id => id !== undefined))
+    let at = 0
+    return cids.map((cid, i) => {
+      const id = ids[i]
+      const row = id === undefined ? undefined : rows[at++]
+      if (id === undefined || row === undefined) return undefined
+      const facts = factsIn(row)
+      if (!facts.cid.equals(cid)) return undefined
+      return { fileId: idIn(id), facts, index: cid.code === RAW ? 0 : 'wrapped' }
     })
   }
 
   /** Living files that hold this block, the newest first. */
   async *places(cid: CID): AsyncGenerator<Place> {
     const multihash = cid.multihash.bytes
-    for await (const [key, value] of this.#places.iterator({
-      gte: placeKey(multihash, 0),
-      lt: placeKey(multihash, 2 ** (8 * ID_BYTES) - 1),
-      reverse: true
-    })) {
-      const fileId = Buffer.from(key.buffer, key.byteOffset, key.byteLength).readUIntBE(key.length - ID_BYTES, ID_BYTES)
-      const row = await this.#files.get(idText(fileId))
+    for await (const [key, value] of this.#places.iterator({ ...placeRange(multihash), reverse: true })) {
+      const fileId = idIn(key)
+      const row = await this.#files.get(idBytes(fileId))
       if (row === undefined) await this.#places.del(key)
-      else yield { fileId, facts: fromRow(row), index: readIndex(value) }
+      else yield { fileId, facts: factsIn(row), index: readIndex(value) }
     }
   }
 
@@ -191,12 +189,13 @@ export class FileTable {
   async forgetSingle(cids: readonly CID[], ids: ReadonlySet<number>): Promise<Write[]> {
     const keys = cids.map(cid => cid.multihash.bytes)
     const known = await this.#single.getMany(keys)
-    return keys.filter((_, i) => ids.has(Number.parseInt(known[i] ?? '', 16))).map(key => del(this.#single, key))
+    const isOne = (id: Uint8Array | undefined): boolean => id !== undefined && ids.has(idIn(id))
+    return keys.filter((_, i) => isOne(known[i])).map(key => del(this.#single, key))
   }
 
   /** The write that makes a file unknown. Its other rows are skipped from then on. */
   remove(fileId: number): Write {
-    return del(this.#files, idText(fileId))
+    return del(this.#files, idBytes(fileId))
   }
 }
 
@@ -210,15 +209,7 @@ export function isSettled({ fingerprint, stampedAt }: Pick<FileFacts, 'fingerpri
   )
 }
 
-const inodeKey = ({ dev, ino }: Fingerprint): string => `${dev}:${ino}`
-const idText = (id: number): string => id.toString(16).padStart(2 * ID_BYTES, '0')
-
-function placeKey(multihash: Uint8Array, fileId: number): Uint8Array {
-  const key = Buffer.alloc(multihash.length + ID_BYTES)
-  key.set(multihash)
-  key.writeUIntBE(fileId, multihash.length, ID_BYTES)
-  return key
-}
+const pathKey = (path: string): Uint8Array => Buffer.from(path)
 
 function indexBytes(index: number): Uint8Array {
   const bytes = Buffer.alloc(4)
@@ -229,26 +220,4 @@ function indexBytes(index: number): Uint8Array {
 function readIndex(value: Uint8Array): Place['index'] {
   const index = new DataView(value.buffer, value.byteOffset, 4).getUint32(0)
   return index === WHOLE ? 'whole' : index === WRAPPED ? 'wrapped' : index
-}
-
-function toRow({ fingerprint, cid, ...facts }: FileFacts): FileRow {
-  return { ...facts, cid: cid.toString(), fingerprint: toFingerprintRow(fingerprint) }
-}
-
-function fromRow({ fingerprint, cid, ...row }: FileRow): FileFacts {
-  return { ...row, cid: CID.parse(cid), fingerprint: fromFingerprintRow(fingerprint) }
-}
-
-export function toFingerprintRow({ dev, ino, size, mtimeNs, ctimeNs }: Fingerprint): FingerprintRow {
-  return [String(dev), String(ino), String(size), String(mtimeNs), String(ctimeNs)]
-}
-
-export function fromFingerprintRow([dev, ino, size, mtimeNs, ctimeNs]: FingerprintRow): Fingerprint {
-  return {
-    dev: BigInt(dev),
-    ino: BigInt(ino),
-    size: BigInt(size),
-    mtimeNs: BigInt(mtimeNs),
-    ctimeNs: BigInt(ctimeNs)
-  }
 }

@@ -17,10 +17,12 @@ import {
   writeSync
 } from 'node:fs'
 
-export interface ReadTask {
-  readonly path: string
-  /** Bytes that the file had when it was hashed. */
-  readonly size: number
+export { lookAt } from '../content/look.ts'
+
+export interface ReadOrder {
+  readonly paths: readonly string[]
+  /** Of each file: the size, and the time of writing, that it had when it was hashed. */
+  readonly stamps: BigInt64Array
 }
 
 export interface WriteTask {
@@ -43,34 +45,45 @@ export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly o
 
 export interface ReadAnswer {
   readonly bytes: Uint8Array
-  /** For each file the bytes read, which follow each other in `bytes`, and what it looked like before and after. */
-  readonly files: readonly Outcome<{ length: number; before: Stamp; after: Stamp }>[]
+  /** Of each file, whose bytes follow each other; -1 for one that cannot be read, or did not look as stated throughout. */
+  readonly lengths: Int32Array
 }
 
-/** Reads whole files into one buffer. */
-export function read(tasks: readonly ReadTask[]): ReadAnswer {
-  const bytes = new Uint8Array(tasks.reduce((sum, task) => sum + task.size, 0))
+/** Reads whole small files into one buffer. */
+export function read({ paths, stamps }: ReadOrder): ReadAnswer {
+  const sizes = paths.map((_, i) => Number(stamps[2 * i]))
+  const bytes = new Uint8Array(sizes.reduce((sum, size) => sum + size, 0))
+  const lengths = new Int32Array(paths.length).fill(-1)
   let at = 0
-  const files = tasks.map(task =>
-    attempt(() => {
-      const fd = openSync(task.path, constants.O_RDONLY | constants.O_NONBLOCK)
-      try {
-        const before = stampOf(fd)
-        let length = 0
-        while (length < task.size) {
-          const n = readSync(fd, bytes, at + length, task.size - length, length)
-          if (n === 0) break
-          length += n
-        }
-        const after = stampOf(fd)
-        at += length
-        return { length, before, after }
-      } finally {
-        closeSync(fd)
-      }
-    })
-  )
-  return { bytes: bytes.subarray(0, at), files }
+  for (const [i, path] of paths.entries()) {
+    const size = sizes[i] ?? 0
+    const outcome = attempt(() => readWhole(path, bytes.subarray(at, at + size), stamps.subarray(2 * i, 2 * i + 2)))
+    if (!outcome.ok || !outcome.value) continue
+    lengths[i] = size
+    at += size
+  }
+  return { bytes: bytes.subarray(0, at), lengths }
+}
+
+/** Whether the file has as many bytes, and looks like this before and after. */
+function readWhole(path: string, into: Uint8Array, stamp: BigInt64Array): boolean {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    if (!looksLike(fd, stamp)) return false
+    for (let at = 0; at < into.length;) {
+      const n = readSync(fd, into, at, into.length - at, at)
+      if (n === 0) return false
+      at += n
+    }
+    return looksLike(fd, stamp)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function looksLike(fd: number, stamp: BigInt64Array): boolean {
+  const { size, mtimeNs } = fstatSync(fd, { bigint: true })
+  return size === stamp[0] && mtimeNs === stamp[1]
 }
 
 export interface WriteOrder {
@@ -82,8 +95,7 @@ export interface WriteOrder {
 export function write({ tasks, bytes }: WriteOrder): Outcome<null>[] {
   return tasks.map(task =>
     attempt(() => {
-      rmSync(task.path, { force: true })
-      const fd = openSync(task.path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, task.mode)
+      const fd = create(task.path, task.mode)
       try {
         for (let at = task.from; at < task.to;) at += writeSync(fd, bytes, at, task.to - at)
       } finally {
@@ -92,6 +104,18 @@ export function write({ tasks, bytes }: WriteOrder): Outcome<null>[] {
       return null
     })
   )
+}
+
+const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+
+function create(path: string, mode: number): number {
+  try {
+    return openSync(path, CREATE_FLAGS, mode)
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    rmSync(path)
+    return openSync(path, CREATE_FLAGS, mode)
+  }
 }
 
 export interface CopyTask {
@@ -126,11 +150,6 @@ export function link(tasks: readonly LinkTask[]): Outcome<Stamp>[] {
   )
 }
 
-/** What each path looks like, without following a link. */
-export function look(paths: readonly string[]): Outcome<Stamp>[] {
-  return paths.map(path => attempt(() => stamp(lstatSync(path, { bigint: true }))))
-}
-
 /** Puts files or directories on the disk. */
 export function sync(paths: readonly string[]): Outcome<null>[] {
   return paths.map(path =>
@@ -144,10 +163,6 @@ export function sync(paths: readonly string[]): Outcome<null>[] {
       return null
     })
   )
-}
-
-function stampOf(fd: number): Stamp {
-  return stamp(fstatSync(fd, { bigint: true }))
 }
 
 function stamp({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): Stamp {

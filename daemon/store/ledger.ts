@@ -29,6 +29,11 @@ export class Ledger {
     this.#count++
   }
 
+  /** Those from `from` up to, but not including, `to`. */
+  addSpan(from: number, to: number): void {
+    for (let ordinal = from; ordinal < to; ordinal++) this.add(ordinal)
+  }
+
   /** A copy that can be kept; what follows the last bit is cut. */
   toBytes(): Uint8Array {
     let end = this.#bits.length

@@ -5,7 +5,7 @@ import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import { leaves } from '../content/leaves.ts'
-import { DAG_PB } from '../content/multihash.ts'
+import { DAG_PB, RAW } from '../content/multihash.ts'
 import { walkTree } from '../content/walk.ts'
 import { FILES_IN_A_TASK } from '../../proto/limits.ts'
 import type { Branches } from '../content/branches.ts'
@@ -97,7 +97,7 @@ async function* indexRows(
   files: readonly ListedFile[],
   at: (path: string) => string,
   parts: MaterialiseParts
-): AsyncGenerator<Write> {
+): AsyncGenerator<Iterable<Write>> {
   for (let start = 0; start < files.length; start += FILES_IN_A_TASK) {
     const some = files.slice(start, start + FILES_IN_A_TASK)
     const fingerprints = await parts.pool.look(some.map(file => at(file.path)))
@@ -105,7 +105,12 @@ async function* indexRows(
       const fingerprint = fingerprints[i]
       if (fingerprint === undefined) continue
       const facts = { path: at(path), fingerprint, cid, tsize: 0, executable, stampedAt: 0, class: 'managed' as const }
-      yield* parts.files.add(facts, wrapped ? new Uint8Array(0) : await digestsOf(cid, parts.branches), wrapped)
+      const digests = wrapped
+        ? new Uint8Array(0)
+        : cid.code === RAW
+          ? cid.multihash.digest
+          : await digestsOf(cid, parts.branches)
+      yield parts.files.add(facts, digests, wrapped).writes
     }
   }
 }

@@ -112,6 +112,25 @@ export class PartialTree {
     await this.#written(at, files.length)
   }
 
+  /** Makes a file of its final size, for leaves that others write into it: its absolute path. */
+  async target(path: string, fileSize: number): Promise<string> {
+    const file = await this.#acquire(path, fileSize)
+    file.using--
+    return this.at(path)
+  }
+
+  /** Makes the directory of a small file that others write, with this mode. */
+  async smallTarget(path: string): Promise<{ path: string; mode: number }> {
+    await this.#makeParent(path)
+    return { path: this.at(path), mode: modeOf(false) }
+  }
+
+  /** Others have written these leaves. */
+  async wrote(ordinals: readonly number[], bytes: number): Promise<void> {
+    for (const ordinal of ordinals) this.ledger.add(ordinal)
+    await this.#written(bytes, ordinals.length)
+  }
+
   /** Bytes that an earlier process wrote, or undefined where it did not. */
   async read(path: string, offset: number, length: number): Promise<Uint8Array | undefined> {
     try {

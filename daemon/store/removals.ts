@@ -119,13 +119,13 @@ export class Removals {
     }
   }
 
-  async *#forgetRows(held: readonly HeldFile[], nextId: number, gone: Set<number>): AsyncGenerator<Write> {
+  async *#forgetRows(held: readonly HeldFile[], nextId: number, gone: Set<number>): AsyncGenerator<Iterable<Write>> {
     const { files, branches } = this.#parts
     for (const { path, cid } of held) {
       for await (const place of files.places(cid)) {
         if (place.facts.path !== path || place.fileId >= nextId) continue
         gone.add(place.fileId)
-        yield* files.forget(place, place.index === 'wrapped' ? new Uint8Array(0) : await digestsOf(cid, branches))
+        yield files.forget(place, place.index === 'wrapped' ? new Uint8Array(0) : await digestsOf(cid, branches))
       }
     }
   }

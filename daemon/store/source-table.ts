@@ -4,14 +4,7 @@
 import { CID } from 'multiformats/cid'
 import { type Fingerprint, sameFile } from '../content/fingerprint.ts'
 import { type Database, del, put, type Table, type Write } from './database.ts'
-import {
-  type FileFacts,
-  type FileTable,
-  type FingerprintRow,
-  fromFingerprintRow,
-  isSettled,
-  toFingerprintRow
-} from './file-table.ts'
+import { type FileFacts, type FileTable, isSettled } from './file-table.ts'
 
 /** A file in its own place, when it was kept. */
 export interface SourceFacts {
@@ -31,6 +24,8 @@ export interface KnownSource {
   /** Undefined where it is kept no more. */
   readonly twin: FileFacts | undefined
 }
+
+type FingerprintRow = readonly [dev: string, ino: string, size: string, mtimeNs: string, ctimeNs: string]
 
 interface SourceRow {
   readonly fingerprint: FingerprintRow
@@ -79,4 +74,18 @@ export class SourceTable {
 
 function fromRow(path: string, { fingerprint, cid, ...row }: SourceRow): SourceFacts {
   return { ...row, path, fingerprint: fromFingerprintRow(fingerprint), cid: CID.parse(cid) }
+}
+
+function toFingerprintRow({ dev, ino, size, mtimeNs, ctimeNs }: Fingerprint): FingerprintRow {
+  return [String(dev), String(ino), String(size), String(mtimeNs), String(ctimeNs)]
+}
+
+function fromFingerprintRow([dev, ino, size, mtimeNs, ctimeNs]: FingerprintRow): Fingerprint {
+  return {
+    dev: BigInt(dev),
+    ino: BigInt(ino),
+    size: BigInt(size),
+    mtimeNs: BigInt(mtimeNs),
+    ctimeNs: BigInt(ctimeNs)
+  }
 }

@@ -52,6 +52,15 @@ export function parseTarget(addresses: readonly string[]): { peerId: string; add
   return { peerId, addresses: found }
 }
 
+/** The IP address that a multiaddr begins with, as a socket takes it; undefined where it begins with another thing. */
+export function hostOf(address: string | Multiaddr): string | undefined {
+  const parts = multiaddr(address).getComponents()
+  const zone = parts[0]?.name === 'ip6zone' ? parts.shift()?.value : undefined
+  const [host] = parts
+  if (host?.value === undefined || !IP.has(host.name)) return undefined
+  return zone === undefined ? host.value : `${host.value}%${zone}`
+}
+
 export function withPeer(address: string, peerId: string): Multiaddr {
   return multiaddr(`${address}/p2p/${parsePeerId(peerId).toString()}`)
 }

@@ -42,7 +42,7 @@ class MemberNoise implements ConnectionEncrypter {
   async secureOutbound(connection: MessageStream, options: SecureConnectionOptions = {}): Promise<SecuredConnection> {
     const expected = options.remotePeer === undefined ? undefined : peerIdText(options.remotePeer)
     try {
-      const secured = await this.#inner.secureOutbound(connection, options)
+      const secured = await this.#inner.secureOutbound(inOnePiece(connection), options)
       await exchangeAsInitiator(secured.connection, this.#exchange(secured, options))
       return secured
     } catch (error) {
@@ -52,7 +52,7 @@ class MemberNoise implements ConnectionEncrypter {
   }
 
   async secureInbound(connection: MessageStream, options: SecureConnectionOptions = {}): Promise<SecuredConnection> {
-    const secured = await this.#inner.secureInbound(connection, options)
+    const secured = await this.#inner.secureInbound(inOnePiece(connection), options)
     try {
       await exchangeAsResponder(secured.connection, this.#exchange(secured, options))
     } catch (error) {
@@ -70,6 +70,16 @@ class MemberNoise implements ConnectionEncrypter {
 
 function prologue({ id, secret }: Pick<Mesh, 'id' | 'secret'>): Uint8Array {
   return new Uint8Array(createHash('sha256').update('pathmesh mesh v1').update(id).update(secret).digest())
+}
+
+/**
+ * The same connection, which is given each encrypted message in one piece: of the three that noise makes of one, a length, the bytes
+ * and a tag, libp2p would make three packets.
+ */
+function inOnePiece(connection: MessageStream): MessageStream {
+  const send = connection.send.bind(connection)
+  connection.send = data => send(data instanceof Uint8Array ? data : data.subarray())
+  return connection
 }
 
 /** Waits until the other side, having read the refusal, hangs up: a reset could overtake it. */

@@ -100,6 +100,11 @@ export class Peers {
     await this.#members.flush()
   }
 
+  /** The connection to a peer that is most alive. */
+  linkTo(peer: string): Link | undefined {
+    return this.#links.best(peer)
+  }
+
   connected(): string[] {
     return this.#links.peers()
   }

@@ -4,7 +4,7 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { PathmeshError } from '../../proto/errors.ts'
 import { DEFAULT_PORT, OPEN_STREAM_MS, STOP_MS, STREAMS_MAX } from '../../proto/limits.ts'
-import { parseTarget } from './addresses.ts'
+import { hostOf, parseTarget } from './addresses.ts'
 import { secretSuffices } from './admission.ts'
 import type { Admission } from './admission.ts'
 import { byteStream } from './byte-stream.ts'
@@ -24,6 +24,11 @@ import type { Clock, Log, MemberStore, Random } from './ports.ts'
 
 export const DEFAULT_LISTEN: readonly string[] = [`/ip4/0.0.0.0/tcp/${DEFAULT_PORT}`, `/ip6/::/tcp/${DEFAULT_PORT}`]
 
+/** The IP addresses that these multiaddrs, or those by default, listen on. */
+export function listenHosts(listen: readonly string[] = DEFAULT_LISTEN): string[] {
+  return [...new Set(listen.map(address => hostOf(address)).filter(host => host !== undefined))]
+}
+
 export type StreamHandler = (stream: ByteStream) => void | Promise<void>
 
 export interface Swarm {
@@ -42,6 +47,8 @@ export interface Swarm {
    */
   open(peer: string, protocol: string, options?: StreamOptions): Promise<ByteStream>
   connected(): string[]
+  /** The IP address of a connected peer, as this node sees it. */
+  hostOf(peer: string): string | undefined
   /** Every member that is remembered or connected. */
   peers(): PeerState[]
   /** Whether there is any other than this node. */
@@ -167,6 +174,11 @@ class Libp2pSwarm implements Swarm {
 
   connected(): string[] {
     return this.#peers.connected()
+  }
+
+  hostOf(peer: string): string | undefined {
+    const link = this.#peers.linkTo(peer)
+    return link === undefined ? undefined : hostOf(link.connection.remoteAddr)
   }
 
   peers(): PeerState[] {

@@ -1510,6 +1510,7 @@ export interface Heads {
   heads: Head[]
   records: SignedRecord[]
   more: boolean
+  contents: Uint8Array<ArrayBuffer>[]
 }
 
 export namespace Heads {
@@ -1541,6 +1542,13 @@ export namespace Heads {
           w.bool(obj.more)
         }
 
+        if (obj.contents != null && obj.contents.length > 0) {
+          for (const value of obj.contents) {
+            w.uint32(34)
+            w.bytes(value)
+          }
+        }
+
         if (opts.lengthDelimited !== false) {
           w.ldelim()
         }
@@ -1548,7 +1556,8 @@ export namespace Heads {
         const obj: any = {
           heads: [],
           records: [],
-          more: false
+          more: false,
+          contents: []
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1581,6 +1590,14 @@ export namespace Heads {
               obj.more = reader.bool()
               break
             }
+            case 4: {
+              if (opts.limits?.contents != null && obj.contents.length === opts.limits.contents) {
+                throw new MaxLengthError('Decode error - repeated field "contents" had too many elements')
+              }
+
+              obj.contents.push(reader.bytes())
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -1592,7 +1609,8 @@ export namespace Heads {
       }, function * (reader, length, prefix, opts = {}) {
         const obj = {
           heads: 0,
-          records: 0
+          records: 0,
+          contents: 0
         }
 
         const end = length == null ? reader.len : reader.pos + length
@@ -1644,6 +1662,21 @@ export namespace Heads {
               }
               break
             }
+            case 4: {
+              if (opts.limits?.contents != null && obj.contents === opts.limits.contents) {
+                throw new MaxLengthError('Streaming decode error - repeated field "contents" had too many elements')
+              }
+
+              yield {
+                field: `${prefix}.contents[]`,
+                index: obj.contents,
+                value: reader.bytes()
+              }
+
+              obj.contents++
+
+              break
+            }
             default: {
               reader.skipType(tag & 7)
               break
@@ -1691,6 +1724,12 @@ export namespace Heads {
     value: boolean
   }
 
+  export interface HeadsContentsFieldEvent {
+    field: '$.contents[]'
+    index: number
+    value: Uint8Array<ArrayBuffer>
+  }
+
   export function encode (obj: Partial<Heads>): Uint8Array<ArrayBuffer> {
     return encodeMessage(obj, Heads.codec())
   }
@@ -1699,7 +1738,7 @@ export namespace Heads {
     return decodeMessage(buf, Heads.codec(), opts)
   }
 
-  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Heads>): Generator<HeadsHeadsOriginFieldEvent | HeadsHeadsNumberFieldEvent | HeadsHeadsDigestFieldEvent | HeadsRecordsBodyFieldEvent | HeadsRecordsSignatureFieldEvent | HeadsMoreFieldEvent> {
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<Heads>): Generator<HeadsHeadsOriginFieldEvent | HeadsHeadsNumberFieldEvent | HeadsHeadsDigestFieldEvent | HeadsRecordsBodyFieldEvent | HeadsRecordsSignatureFieldEvent | HeadsMoreFieldEvent | HeadsContentsFieldEvent> {
     return streamMessage(buf, Heads.codec(), opts)
   }
 }

@@ -1201,6 +1201,593 @@ export namespace Held {
   }
 }
 
+export interface FollowRequest {
+  root: Uint8Array<ArrayBuffer>
+}
+
+export namespace FollowRequest {
+  let _codec: Codec<FollowRequest>
+
+  export const codec = (): Codec<FollowRequest> => {
+    if (_codec == null) {
+      _codec = message<FollowRequest>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.root != null && obj.root.byteLength > 0)) {
+          w.uint32(10)
+          w.bytes(obj.root)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          root: uint8ArrayAlloc(0)
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.root = reader.bytes()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.root`,
+                value: reader.bytes()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface FollowRequestRootFieldEvent {
+    field: '$.root'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export function encode (obj: Partial<FollowRequest>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, FollowRequest.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<FollowRequest>): FollowRequest {
+    return decodeMessage(buf, FollowRequest.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<FollowRequest>): Generator<FollowRequestRootFieldEvent> {
+    return streamMessage(buf, FollowRequest.codec(), opts)
+  }
+}
+
+export interface FollowAnswer {
+  complete: boolean
+  bytes: number
+  spans: Range[]
+}
+
+export namespace FollowAnswer {
+  let _codec: Codec<FollowAnswer>
+
+  export const codec = (): Codec<FollowAnswer> => {
+    if (_codec == null) {
+      _codec = message<FollowAnswer>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.complete != null && obj.complete !== false)) {
+          w.uint32(8)
+          w.bool(obj.complete)
+        }
+
+        if ((obj.bytes != null && obj.bytes !== 0)) {
+          w.uint32(16)
+          w.uint64Number(obj.bytes)
+        }
+
+        if (obj.spans != null && obj.spans.length > 0) {
+          for (const value of obj.spans) {
+            w.uint32(26)
+            Range.codec().encode(value, w)
+          }
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          complete: false,
+          bytes: 0,
+          spans: []
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.complete = reader.bool()
+              break
+            }
+            case 2: {
+              obj.bytes = reader.uint64Number()
+              break
+            }
+            case 3: {
+              if (opts.limits?.spans != null && obj.spans.length === opts.limits.spans) {
+                throw new MaxLengthError('Decode error - repeated field "spans" had too many elements')
+              }
+
+              obj.spans.push(Range.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.spans$
+              }))
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const obj = {
+          spans: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.complete`,
+                value: reader.bool()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.bytes`,
+                value: reader.uint64Number()
+              }
+              break
+            }
+            case 3: {
+              if (opts.limits?.spans != null && obj.spans === opts.limits.spans) {
+                throw new MaxLengthError('Streaming decode error - repeated field "spans" had too many elements')
+              }
+
+              for (const evt of Range.codec().stream(reader, reader.uint32(), `${prefix}.spans[]`, {
+                limits: opts.limits?.spans$
+              })) {
+                yield {
+                  ...evt,
+                  index: obj.spans
+                }
+              }
+
+              obj.spans++
+
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface FollowAnswerCompleteFieldEvent {
+    field: '$.complete'
+    value: boolean
+  }
+
+  export interface FollowAnswerBytesFieldEvent {
+    field: '$.bytes'
+    value: number
+  }
+
+  export interface FollowAnswerSpansFromFieldEvent {
+    field: '$.spans[].from'
+    value: number
+    index: number
+  }
+
+  export interface FollowAnswerSpansToFieldEvent {
+    field: '$.spans[].to'
+    value: number
+    index: number
+  }
+
+  export function encode (obj: Partial<FollowAnswer>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, FollowAnswer.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<FollowAnswer>): FollowAnswer {
+    return decodeMessage(buf, FollowAnswer.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<FollowAnswer>): Generator<FollowAnswerCompleteFieldEvent | FollowAnswerBytesFieldEvent | FollowAnswerSpansFromFieldEvent | FollowAnswerSpansToFieldEvent> {
+    return streamMessage(buf, FollowAnswer.codec(), opts)
+  }
+}
+
+export interface LaneRequest {
+  offer?: LaneOffer
+}
+
+export namespace LaneRequest {
+  let _codec: Codec<LaneRequest>
+
+  export const codec = (): Codec<LaneRequest> => {
+    if (_codec == null) {
+      _codec = message<LaneRequest>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if (obj.offer != null) {
+          w.uint32(10)
+          LaneOffer.codec().encode(obj.offer, w)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {}
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.offer = LaneOffer.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.offer
+              })
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield * LaneOffer.codec().stream(reader, reader.uint32(), `${prefix}.offer`, {
+                limits: opts.limits?.offer
+              })
+
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface LaneRequestOfferIdFieldEvent {
+    field: '$.offer.id'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface LaneRequestOfferKeyFieldEvent {
+    field: '$.offer.key'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface LaneRequestOfferPortFieldEvent {
+    field: '$.offer.port'
+    value: number
+  }
+
+  export function encode (obj: Partial<LaneRequest>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, LaneRequest.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<LaneRequest>): LaneRequest {
+    return decodeMessage(buf, LaneRequest.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<LaneRequest>): Generator<LaneRequestOfferIdFieldEvent | LaneRequestOfferKeyFieldEvent | LaneRequestOfferPortFieldEvent> {
+    return streamMessage(buf, LaneRequest.codec(), opts)
+  }
+}
+
+export interface LaneAnswer {
+  offer?: LaneOffer
+}
+
+export namespace LaneAnswer {
+  let _codec: Codec<LaneAnswer>
+
+  export const codec = (): Codec<LaneAnswer> => {
+    if (_codec == null) {
+      _codec = message<LaneAnswer>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if (obj.offer != null) {
+          w.uint32(10)
+          LaneOffer.codec().encode(obj.offer, w)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {}
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.offer = LaneOffer.codec().decode(reader, reader.uint32(), {
+                limits: opts.limits?.offer
+              })
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield * LaneOffer.codec().stream(reader, reader.uint32(), `${prefix}.offer`, {
+                limits: opts.limits?.offer
+              })
+
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface LaneAnswerOfferIdFieldEvent {
+    field: '$.offer.id'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface LaneAnswerOfferKeyFieldEvent {
+    field: '$.offer.key'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface LaneAnswerOfferPortFieldEvent {
+    field: '$.offer.port'
+    value: number
+  }
+
+  export function encode (obj: Partial<LaneAnswer>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, LaneAnswer.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<LaneAnswer>): LaneAnswer {
+    return decodeMessage(buf, LaneAnswer.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<LaneAnswer>): Generator<LaneAnswerOfferIdFieldEvent | LaneAnswerOfferKeyFieldEvent | LaneAnswerOfferPortFieldEvent> {
+    return streamMessage(buf, LaneAnswer.codec(), opts)
+  }
+}
+
+export interface LaneOffer {
+  id: Uint8Array<ArrayBuffer>
+  key: Uint8Array<ArrayBuffer>
+  port: number
+}
+
+export namespace LaneOffer {
+  let _codec: Codec<LaneOffer>
+
+  export const codec = (): Codec<LaneOffer> => {
+    if (_codec == null) {
+      _codec = message<LaneOffer>((obj, w, opts = {}) => {
+        if (opts.lengthDelimited !== false) {
+          w.fork()
+        }
+
+        if ((obj.id != null && obj.id.byteLength > 0)) {
+          w.uint32(10)
+          w.bytes(obj.id)
+        }
+
+        if ((obj.key != null && obj.key.byteLength > 0)) {
+          w.uint32(18)
+          w.bytes(obj.key)
+        }
+
+        if ((obj.port != null && obj.port !== 0)) {
+          w.uint32(24)
+          w.uint32(obj.port)
+        }
+
+        if (opts.lengthDelimited !== false) {
+          w.ldelim()
+        }
+      }, (reader, length, opts = {}) => {
+        const obj: any = {
+          id: uint8ArrayAlloc(0),
+          key: uint8ArrayAlloc(0),
+          port: 0
+        }
+
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              obj.id = reader.bytes()
+              break
+            }
+            case 2: {
+              obj.key = reader.bytes()
+              break
+            }
+            case 3: {
+              obj.port = reader.uint32()
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+
+        return obj
+      }, function * (reader, length, prefix, opts = {}) {
+        const end = length == null ? reader.len : reader.pos + length
+
+        while (reader.pos < end) {
+          const tag = reader.uint32()
+
+          switch (tag >>> 3) {
+            case 1: {
+              yield {
+                field: `${prefix}.id`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 2: {
+              yield {
+                field: `${prefix}.key`,
+                value: reader.bytes()
+              }
+              break
+            }
+            case 3: {
+              yield {
+                field: `${prefix}.port`,
+                value: reader.uint32()
+              }
+              break
+            }
+            default: {
+              reader.skipType(tag & 7)
+              break
+            }
+          }
+        }
+      })
+    }
+
+    return _codec
+  }
+
+  export interface LaneOfferIdFieldEvent {
+    field: '$.id'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface LaneOfferKeyFieldEvent {
+    field: '$.key'
+    value: Uint8Array<ArrayBuffer>
+  }
+
+  export interface LaneOfferPortFieldEvent {
+    field: '$.port'
+    value: number
+  }
+
+  export function encode (obj: Partial<LaneOffer>): Uint8Array<ArrayBuffer> {
+    return encodeMessage(obj, LaneOffer.codec())
+  }
+
+  export function decode (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<LaneOffer>): LaneOffer {
+    return decodeMessage(buf, LaneOffer.codec(), opts)
+  }
+
+  export function stream (buf: Uint8Array | Uint8ArrayList, opts?: DecodeOptions<LaneOffer>): Generator<LaneOfferIdFieldEvent | LaneOfferKeyFieldEvent | LaneOfferPortFieldEvent> {
+    return streamMessage(buf, LaneOffer.codec(), opts)
+  }
+}
+
 export interface WrongRequest {
   file: Uint8Array<ArrayBuffer>
   index: number

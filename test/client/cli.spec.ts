@@ -41,6 +41,8 @@ describe('the command', () => {
       'status',
       'invite',
       'peers',
+      'limits',
+      'transfers',
       'works',
       'run',
       'share',
@@ -52,6 +54,7 @@ describe('the command', () => {
       'stat',
       'history',
       'providers',
+      'why',
       'watch',
       'cat',
       'drop',
@@ -75,7 +78,12 @@ describe('the command', () => {
       [],
       ['get', 'a/b', '--timeout', '5'],
       ['cat', 'a/b', '--range', '5-1'],
-      ['get', 'a/b', '--store', '--to', 'x']
+      ['get', 'a/b', '--store', '--to', 'x'],
+      ['limits', '--upload', '20Mbit/s'],
+      ['limits', '--download', '1kB/s'],
+      ['up', '--upload-limit', 'fast'],
+      ['up', '--lane-port', '65536'],
+      ['why', 'gpu-1', '--version', '3']
     ]) {
       const { status, out, err } = await command(argv)
       assert.deepEqual([status, out], [2, ''], argv.join(' '))

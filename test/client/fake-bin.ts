@@ -8,9 +8,11 @@ import { PathmeshError } from '../../proto/errors.ts'
 import { API_HEADER, API_VERSION, ROUTES } from '../../proto/routes.ts'
 import { PEER, STATUS } from './fake-daemon.ts'
 
-await runProcess(async ({ socket = '', name = 'gpu-1', join }, onReady) => {
+await runProcess(async (flags, onReady) => {
+  const { socket = '', name = 'gpu-1', join } = flags
   if (name === 'in-use') throw new PathmeshError('IN_USE', 'another daemon holds this folder')
   if (name === 'denied') throw new PathmeshError('DENIED', 'this node belongs to another mesh')
+  if (name === 'flags') throw new PathmeshError('DENIED', JSON.stringify(flags))
   if (name === 'crash') throw new Error('out of luck')
   mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
   const server = createServer((request, response) => {

@@ -226,7 +226,9 @@ export const PROGRESS = {
   files: 1,
   filesTotal: 1,
   bytesPerSecond: 512,
-  why: null
+  etaSeconds: 2,
+  why: null,
+  providers: []
 }
 
 export const NAME = {

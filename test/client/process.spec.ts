@@ -6,6 +6,7 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
 import { content, FakeDaemon, GOT, lines, temporaryFolder } from './fake-daemon.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -64,6 +65,31 @@ describe('as a process', () => {
       assert.deepEqual([down.status, down.out], [0, '{"stopped":true}\n'], down.err)
     }
     assert.equal((await node([BIN, 'status', '--data', data])).status, 4)
+  })
+
+  it('up --detach hands its flags on', async () => {
+    const set = [
+      '--upload-limit',
+      '20MiB/s',
+      '--download-limit',
+      'none',
+      '--lane-port',
+      '4750',
+      '--no-lanes',
+      '--no-mdns'
+    ]
+    const { err } = await node([BIN, 'up', '--detach', '--json', '--data', folder, '--name', 'flags', ...set])
+    const { error } = z.object({ error: z.object({ message: z.string() }) }).parse(JSON.parse(err))
+    assert.deepEqual(JSON.parse(error.message), {
+      data: folder,
+      socket: join(folder, 'admin.sock'),
+      name: 'flags',
+      mdns: false,
+      uploadLimit: 20 * 2 ** 20,
+      downloadLimit: 0,
+      lanePort: 4750,
+      lanes: false
+    })
   })
 
   it('up --detach fails as the daemon does, and shows why', async () => {

@@ -40,6 +40,19 @@ describe('put()', () => {
   const put = (pieces: () => Pieces | Promise<Pieces>, signal?: AbortSignal): Promise<unknown> =>
     mesh.put('train/metrics', null, { codec: giving(pieces), signal })
 
+  it('uses one connection for calls that follow each other', async () => {
+    const connections = new Set<unknown>()
+    await daemon.stop()
+    await start({
+      put: (received, response) => {
+        connections.add(response.socket)
+        return lines(PUT)(received, response)
+      }
+    })
+    for (let i = 0; i < 3; i++) await put(() => Buffer.from('x'))
+    assert.equal(connections.size, 1)
+  })
+
   const small: [string, number, () => Pieces | Promise<Pieces>][] = [
     ['no byte', 0, () => new Uint8Array()],
     ['no piece', 0, () => []],

@@ -3,6 +3,7 @@
 import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { run } from '../../client/cli/main.ts'
+import type { UpFlags } from '../../proto/up.ts'
 import { PEER } from './fake-daemon.ts'
 
 export interface Ran {
@@ -16,11 +17,15 @@ export interface RunOptions {
   readonly signal?: AbortSignal
   /** Called with each piece of stdout as it comes. */
   readonly onOut?: (piece: string) => void
+  /** Called with what `up` hands to the daemon. */
+  readonly onUp?: (flags: UpFlags) => void
+  /** Of the terminal. */
+  readonly columns?: number
 }
 
 export async function runCommand(folder: string, argv: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const stdout = new PassThrough()
-  const stderr = Object.assign(new PassThrough(), { isTTY: options.terminal === true, columns: 60 })
+  const stderr = Object.assign(new PassThrough(), { isTTY: options.terminal === true, columns: options.columns ?? 60 })
   const outputs = Promise.all([text(stdout), text(stderr)])
   if (options.onOut !== undefined) stdout.on('data', piece => options.onOut?.(String(piece)))
   const status = await run(argv, {
@@ -29,7 +34,9 @@ export async function runCommand(folder: string, argv: readonly string[], option
     stderr,
     env: { PATHMESH_DATA: folder },
     cwd: folder,
-    runDaemon: async ({ join: invite, listen }, onReady) => {
+    runDaemon: async (flags, onReady) => {
+      options.onUp?.(flags)
+      const { join: invite, listen } = flags
       const name = `${invite ?? ''} ${listen?.join(',') ?? ''}`
       onReady({ event: 'ready', peerId: PEER, name, meshId: 'm', created: true, addresses: [], socket: '/s' })
       return 7

@@ -42,6 +42,47 @@ describe('readConfig()', () => {
     assert.ok(defaultNodeName().length > 0)
   })
 
+  it('takes rates, the lane port and whether there are lanes in the same order', async () => {
+    const flags = { uploadLimit: 100_000, downloadLimit: 0, lanePort: 1, lanes: false }
+    const env = {
+      PATHMESH_UPLOAD_LIMIT: '200kB/s',
+      PATHMESH_DOWNLOAD_LIMIT: 'none',
+      PATHMESH_LANE_PORT: '2',
+      PATHMESH_LANES: '1'
+    }
+    await write('{"uploadLimit":"300kB/s","downloadLimit":400000,"lanePort":3,"lanes":false}')
+    const shown = ({ uploadLimit, downloadLimit, lanePort, lanes }: Awaited<ReturnType<typeof read>>) => [
+      uploadLimit,
+      downloadLimit,
+      lanePort,
+      lanes
+    ]
+    assert.deepEqual(shown(await read(flags, env)), [100_000, 0, 1, false])
+    assert.deepEqual(shown(await read({}, env)), [200_000, 0, 2, true])
+    assert.deepEqual(shown(await read()), [300_000, 400_000, 3, false])
+    await write('{}')
+    assert.deepEqual(shown(await read()), [0, 0, undefined, true])
+    assert.equal((await read({}, { PATHMESH_LANES: '0' })).lanes, false)
+  })
+
+  for (const [name, flags, env, file] of [
+    ['--upload-limit', { uploadLimit: 5 }, {}, '{}'],
+    ['--download-limit', { downloadLimit: -1 }, {}, '{}'],
+    ['--lane-port', { lanePort: 65_536 }, {}, '{}'],
+    ['PATHMESH_UPLOAD_LIMIT', {}, { PATHMESH_UPLOAD_LIMIT: 'fast' }, '{}'],
+    ['PATHMESH_DOWNLOAD_LIMIT', {}, { PATHMESH_DOWNLOAD_LIMIT: '20Mbit/s' }, '{}'],
+    ['PATHMESH_LANE_PORT', {}, { PATHMESH_LANE_PORT: '4748a' }, '{}'],
+    ['config.json: uploadLimit', {}, {}, '{"uploadLimit":"20"}'],
+    ['config.json: downloadLimit', {}, {}, '{"downloadLimit":1.5}'],
+    ['config.json: uploadLimit', {}, {}, '{"uploadLimit":true}'],
+    ['config.json: lanePort', {}, {}, '{"lanePort":-1}']
+  ] as const) {
+    it(`refuses ${name} of another form: ${JSON.stringify({ ...flags, ...env })} ${file}`, async () => {
+      await write(file)
+      await assert.rejects(read(flags, { ...env }), failsWith('INVALID_ARGUMENT', new RegExp(name)))
+    })
+  }
+
   for (const [what, text] of [
     ['is no JSON', '{'],
     ['is no object', '[]'],

@@ -81,6 +81,8 @@ export class MemoryTables implements CatalogueTables<MemoryWrite> {
   #confirmed: number | undefined
   /** Writes of each commit so far. */
   readonly commits: number[] = []
+  /** Writes that are not yet on the disk, of each time. */
+  readonly notes: number[] = []
   /** Runs before a commit; where it throws, nothing is written. */
   beforeCommit: () => Promise<void> | void = () => undefined
 
@@ -120,6 +122,12 @@ export class MemoryTables implements CatalogueTables<MemoryWrite> {
   async commit(writes: readonly MemoryWrite[]): Promise<void> {
     await this.beforeCommit()
     this.commits.push(writes.length)
+    for (const write of writes) write()
+  }
+
+  async note(writes: readonly MemoryWrite[]): Promise<void> {
+    await this.beforeCommit()
+    this.notes.push(writes.length)
     for (const write of writes) write()
   }
 }

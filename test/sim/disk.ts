@@ -119,6 +119,11 @@ export class Session implements CatalogueTables<Write> {
     })
   }
 
+  /** No machine crashes here, only processes. */
+  note(writes: readonly Write[]): Promise<void> {
+    return this.commit(writes)
+  }
+
   crash(): void {
     this.#isOpen = false
     const reached = this.#parts.random.between(0, this.#pending.length + 1)

@@ -34,7 +34,9 @@ describe('a hosted Work', () => {
             files: 0,
             filesTotal: 1,
             bytesPerSecond: 4,
-            why: null
+            etaSeconds: 1,
+            why: null,
+            providers: []
           },
           GOT
         )(received, response)

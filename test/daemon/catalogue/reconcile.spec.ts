@@ -12,6 +12,7 @@ import {
   NOT_SYNCED_MS,
   OWN_HEAD_MS,
   RECONCILE_MS,
+  RECORDS_SYNC_MS,
   RELAY_MS
 } from '../../../proto/limits.ts'
 import { JoinedCatalogues, type JoinedNode, tablesWith } from '../../helpers/joined-catalogues.ts'
@@ -47,6 +48,31 @@ describe('joined catalogues', () => {
     await mesh.connect(a, b)
     return [a, b]
   }
+
+  it('know a name before it is on their disk, where it is soon, with all that came meanwhile', async () => {
+    const [a, b] = await pair()
+    await mesh.clock.advance(RECORDS_SYNC_MS)
+    b.tables.commits.length = b.tables.notes.length = 0
+    for (const name of ['w/a', 'w/b']) {
+      await a.publish(name, '1')
+      await mesh.clock.drive(a.catalogue.announced(), RECORDS_SYNC_MS / 2 - 1)
+      assert.equal((await b.known(name)).length, 1)
+    }
+    assert.deepEqual([b.tables.commits.length, b.tables.notes.length], [0, 2])
+    await mesh.clock.advance(RECORDS_SYNC_MS)
+    assert.deepEqual(b.tables.commits, [1])
+    await mesh.clock.advance(2 * RECORDS_SYNC_MS)
+    assert.deepEqual(b.tables.commits, [1])
+  })
+
+  it('write what is not on the disk yet when they stop', async () => {
+    const [a, b] = await pair()
+    await a.publish('w/a', '1')
+    await mesh.clock.drive(a.catalogue.announced(), RECORDS_SYNC_MS / 2)
+    b.tables.commits.length = 0
+    await mesh.remove(b)
+    assert.deepEqual(b.tables.commits, [1])
+  })
 
   it('know a name when its origin says that it is announced, without asking for it', async () => {
     const [a, b] = await pair()

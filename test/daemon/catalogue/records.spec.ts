@@ -246,10 +246,10 @@ describe('Records', () => {
     assert.equal(await seqOf(records, 'w/a'), 1)
     assert.deepEqual(heard, [])
     tables.beforeCommit = () => undefined
-    tables.commits.length = 0
+    tables.notes.length = 0
     assert.deepEqual(await records.keep([next], { origin: 'alice', number: 2 }), [next])
     assert.deepEqual(heard, [next])
-    assert.equal(tables.commits.length, 1)
+    assert.equal(tables.notes.length, 1)
     const again = await opened(tables)
     assert.deepEqual([again.heads, again.position], [records.heads, records.position])
   })

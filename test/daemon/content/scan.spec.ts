@@ -6,7 +6,9 @@ import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, it } from 'mocha'
+import { lookAt, looksIn } from '../../../daemon/content/look.ts'
 import { type ScanOptions, scan } from '../../../daemon/content/scan.ts'
+import { FILES_AT_ONCE } from '../../../proto/limits.ts'
 import { collect, directory, failsWith, file, link, temporaryFolder, writeTree } from '../../helpers/trees.ts'
 
 const tree = directory({
@@ -44,6 +46,19 @@ describe('scan', () => {
     )
     const found = entries.find(({ path }) => path === 'a/l')
     assert.ok(found?.kind === 'symlink' && found.target === '../b')
+  })
+
+  it('yields the same of a directory of many entries that others look at for it', async () => {
+    for (let i = 0; i < FILES_AT_ONCE; i++) await writeFile(join(root, `more-${i}`), String(i))
+    const asked: string[] = []
+    const look: ScanOptions['look'] = async paths => {
+      asked.push(...paths)
+      return looksIn(lookAt(paths))
+    }
+    assert.deepEqual(await collect(scan(root, { look })), await collect(scan(root)))
+    assert.ok(asked.includes(join(root, 'run')))
+    const gone: ScanOptions['look'] = async paths => looksIn(lookAt(paths.map(path => `${path}-gone`)))
+    await refuses('SOURCE_CHANGED', /vanished/, { look: gone })
   })
 
   it('yields a file that is the root, and follows a root that is a link', async () => {

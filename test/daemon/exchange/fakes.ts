@@ -6,17 +6,25 @@ import type { CID } from 'multiformats/cid'
 import type { Branch } from '../../../daemon/content/file-dag.ts'
 import { leafCount, leafRange, wrapLeaf } from '../../../daemon/content/file-dag.ts'
 import { RAW, cidFromDigest } from '../../../daemon/content/multihash.ts'
+import { verify } from '../../../daemon/content/verify.ts'
 import { expand, walkTree } from '../../../daemon/content/walk.ts'
+import { Budget } from '../../../daemon/exchange/budget.ts'
+import type { DownloadParts } from '../../../daemon/exchange/download.ts'
 import type {
+  BulkOptions,
+  CameLeaf,
+  CameSmall,
   Held,
-  LeafRange,
+  HeldMore,
+  LeavesOrder,
   Provider,
-  SentLeaf,
-  SmallBlock,
   TreeAnswer,
-  WaitOptions
+  WaitOptions,
+  WantedSmall
 } from '../../../daemon/exchange/provider.ts'
-import type { Source } from '../../../daemon/exchange/serve.ts'
+import { RateLimit } from '../../../daemon/exchange/rate-limit.ts'
+import type { SentLeaf, Source } from '../../../daemon/exchange/serve.ts'
+import type { Clock } from '../../../daemon/clock.ts'
 import type { Destination, SessionSink } from '../../../daemon/exchange/session-types.ts'
 import type { Peers } from '../../../daemon/exchange/sources.ts'
 import { Ledger } from '../../../daemon/store/ledger.ts'
@@ -79,6 +87,7 @@ export class Content {
         }
       },
       held: async root => ({ complete: this.roots.has(root.toString()), bytes: 0 }),
+      async *follow() {},
       onAsked: () => undefined,
       recheck: async () => false
     }
@@ -88,6 +97,7 @@ export class Content {
 /** Answers everything rightly, at once; tests replace what is to go wrong. Notes what it was asked. */
 export class FakeProvider implements Provider {
   readonly peer: string
+  readonly via = 'stream'
   readonly content: Content
   readonly asked = { tree: 0, small: new Array<string>(), leaves: new Array<number>(), wrong: new Array<number>() }
   /** Branches an answer to `tree` holds. */
@@ -119,26 +129,45 @@ export class FakeProvider implements Provider {
     return { blocks, missing }
   }
 
-  async *small(cids: readonly CID[], { signal }: WaitOptions = {}): AsyncGenerator<readonly SmallBlock[]> {
-    this.asked.small.push(...cids.map(String))
-    for (const cid of cids) {
+  async *small(wanted: readonly WantedSmall[], { signal }: BulkOptions = {}): AsyncGenerator<readonly CameSmall[]> {
+    this.asked.small.push(...wanted.map(({ cid }) => cid.toString()))
+    for (const { cid } of wanted) {
       await this.before(signal)
       signal?.throwIfAborted()
-      yield [{ cid, bytes: await this.content.block(cid) }]
+      const bytes = await this.content.block(cid)
+      yield [{ cid, bytes, is: bytes === undefined ? 'missing' : 'here', size: bytes?.length ?? 0 }]
     }
   }
 
-  async *leaves(file: CID, ranges: readonly LeafRange[], { signal }: WaitOptions = {}): AsyncGenerator<SentLeaf> {
-    const indexes = ranges.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i))
-    this.asked.leaves.push(...indexes)
-    for (const index of indexes) {
+  async *leaves({ file, leaves }: LeavesOrder, { signal }: BulkOptions = {}): AsyncGenerator<CameLeaf> {
+    const left = new Map(leaves.map(leaf => [leaf.index, leaf]))
+    this.asked.leaves.push(...left.keys())
+    for (const { index } of leaves) {
       await this.before(signal)
       signal?.throwIfAborted()
       const bytes = this.content.files.get(file.toString())?.[index]
       if (bytes === undefined) throw new PathmeshError('NOT_FOUND', `${this.peer} has no such file`)
       const sent = this.leaf(bytes, index)
-      if (sent !== undefined) yield sent
+      if (sent === undefined) continue
+      // As every provider does: what it hands out has been verified.
+      const asked = left.get(sent.index)
+      const details = { peerId: this.peer }
+      if (!left.delete(sent.index) || asked === undefined)
+        throw new PathmeshError('CORRUPT', `leaf ${sent.index} was not asked for`, { details })
+      try {
+        verify(asked.cid, sent.bytes)
+      } catch (cause) {
+        throw new PathmeshError('CORRUPT', 'wrong bytes', { cause, details: { ...details, wrongLeaf: index } })
+      }
+      yield sent
     }
+    if (left.size > 0) throw new PathmeshError('CORRUPT', 'a leaf is missing', { details: { peerId: this.peer } })
+  }
+
+  async *follow(root: CID, { signal }: WaitOptions = {}): AsyncGenerator<HeldMore> {
+    signal?.throwIfAborted()
+    const [held] = await this.held([root])
+    if (held?.complete === true) yield { ...held, spans: [] }
   }
 
   async have(cids: readonly CID[]): Promise<boolean[]> {
@@ -177,6 +206,7 @@ export class FakePeers implements Peers {
 /** Waits until it is cancelled, as for a peer that says nothing. */
 export function forever(signal: AbortSignal | undefined): Promise<never> {
   return new Promise((_, reject) => {
+    if (signal?.aborted === true) return reject(signal.reason)
     if (signal !== undefined) setMaxListeners(0, signal)
     signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
@@ -204,8 +234,15 @@ export class MemoryDestination implements Destination<MemoryDestination> {
     keep: async (blocks: readonly Branch[]) => void this.kept.add(...blocks)
   }
 
+  /** What lies elsewhere on the node. */
+  elsewhere: Content | undefined
+
   async needSpace(bytes: number): Promise<void> {
     this.needed = bytes
+  }
+
+  async local(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]> {
+    return Promise.all(cids.map(cid => this.elsewhere?.block(cid)))
   }
 
   async open(): Promise<SessionSink> {
@@ -222,6 +259,10 @@ export class MemoryDestination implements Destination<MemoryDestination> {
       suspect: this.suspect,
       ledger,
       bytes: 0,
+      at: path => path,
+      target: async () => undefined,
+      smallTarget: async () => undefined,
+      wrote: async () => undefined,
       makeDirectory: async path => void this.directories.add(path),
       writeSmall: async files => {
         for (const { path, bytes, ordinal } of files) {
@@ -246,5 +287,18 @@ export class MemoryDestination implements Destination<MemoryDestination> {
   async finish(): Promise<MemoryDestination> {
     this.finishes++
     return this
+  }
+}
+
+/** What the downloads of a node have in common; who was struck is noted. */
+export function downloadParts(clock: Clock): DownloadParts & { readonly struck: readonly string[] } {
+  const struck: string[] = []
+  return {
+    self: 'self',
+    clock,
+    budget: new Budget(),
+    download: new RateLimit(clock, 0),
+    strikes: { struck: peer => struck.push(peer) },
+    struck
   }
 }

@@ -11,7 +11,7 @@ import { LEAF_BYTES, READ_STALL_MS } from '../../../proto/limits.ts'
 import { ManualClock } from '../../helpers/manual-clock.ts'
 import { Seeded } from '../../helpers/seeded.ts'
 import { collect, directory, failsWith, file } from '../../helpers/trees.ts'
-import { Content, FakePeers, FakeProvider, forever } from './fakes.ts'
+import { Content, downloadParts, FakePeers, FakeProvider, forever } from './fakes.ts'
 
 const random = new Seeded('remote reader')
 const bytes = random.bytes(9 * LEAF_BYTES + 1234)
@@ -37,7 +37,8 @@ describe('RemoteReader', () => {
     )
   })
 
-  const readerOf = (signal = never) => new RemoteReader({ roots: [root], hints: [], signal }, { local, peers, clock })
+  const readerOf = (signal = never) => 
+    new RemoteReader({ roots: [root], hints: [], signal }, { ...downloadParts(clock), local, peers })
   const entry = async (reader: RemoteReader, path: string) => {
     const found = await clock.drive(resolvePath(root, [path], reader))
     assert.ok(found !== undefined)

@@ -4,9 +4,12 @@ import assert from 'node:assert/strict'
 import type { CID } from 'multiformats/cid'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { RAW, cidOf } from '../../../daemon/content/multihash.ts'
-import { exchangeHandlers } from '../../../daemon/exchange/serve.ts'
+import type { WantedLeaf, WantedSmall } from '../../../daemon/exchange/provider.ts'
+import { RateLimit } from '../../../daemon/exchange/rate-limit.ts'
+import { exchangeHandlers, type ServingParts, type Source } from '../../../daemon/exchange/serve.ts'
 import { StreamProvider } from '../../../daemon/exchange/stream-provider.ts'
 import { Transfers } from '../../../daemon/exchange/transfers.ts'
+import { Turns } from '../../../daemon/exchange/turns.ts'
 import { bytesOf } from '../../../daemon/frames.ts'
 import { type Answer, Caller, type Handler, answer } from '../../../daemon/rpc.ts'
 import { PathmeshError } from '../../../proto/errors.ts'
@@ -17,7 +20,7 @@ import { duplexPair } from '../../helpers/memory-duplex.ts'
 import { Seeded } from '../../helpers/seeded.ts'
 import { bytesAt } from '../../helpers/stores.ts'
 import { type Tree, collect, directory, failsWith, file, link } from '../../helpers/trees.ts'
-import { Content, FakePeers, MemoryDestination } from './fakes.ts'
+import { Content, downloadParts, FakePeers, MemoryDestination } from './fakes.ts'
 
 const random = new Seeded('stream provider')
 const never = new AbortController().signal
@@ -45,7 +48,7 @@ describe('StreamProvider', () => {
     return new StreamProvider(caller)
   }
   const honest = (onServed: (peer: string, bytes: number) => void = () => undefined) =>
-    providerOf(exchangeHandlers(content.source(), onServed))
+    providerOf(exchangeHandlers(servingParts(content.source(), onServed)))
   const lying = (method: string, ...answers: readonly Answer[]) =>
     providerOf({
       [method]: async function* () {
@@ -85,7 +88,7 @@ describe('StreamProvider', () => {
       const provider = honest((_, bytes) => (served += bytes))
       const clock = new ManualClock()
       const destination = new MemoryDestination()
-      const transfers = new Transfers<MemoryDestination>(new FakePeers(provider), clock)
+      const transfers = new Transfers<MemoryDestination>({ ...downloadParts(clock), peers: new FakePeers(provider) })
       const root = await content.add(tree)
       const { status } = await clock.drive(
         transfers.fetch({ root, hints: [], name: null }, destination, { signal: never })
@@ -100,16 +103,16 @@ describe('StreamProvider', () => {
     const provider = honest()
     const [absent] = leafOf('absent')
     assert.deepEqual((await provider.tree([absent])).missing.map(String), [absent.toString()])
-    const [answered] = (await collect(provider.small([absent]))).flat()
+    const [answered] = (await collect(provider.small([small(absent)]))).flat()
     assert.deepEqual([answered?.cid.toString(), answered?.bytes], [absent.toString(), undefined])
     assert.deepEqual(await provider.have([absent]), [false])
-    await assert.rejects(collect(provider.leaves(absent, [{ from: 0, to: 1 }])), failsWith('NOT_FOUND'))
-    for (const range of [
-      { from: 0, to: 0 },
-      { from: 3, to: 1 },
-      { from: 0, to: LEAVES_REQUEST_MAX + 1 }
-    ])
-      await assert.rejects(collect(provider.leaves(absent, [range])), failsWith('INVALID_ARGUMENT'))
+    await assert.rejects(collect(provider.leaves({ file: absent, leaves: wanted(absent, 0) })), failsWith('NOT_FOUND'))
+    const tooMany = Array.from({ length: LEAVES_REQUEST_MAX + 1 }, (_, index) => index)
+    for (const indexes of [[], tooMany])
+      await assert.rejects(
+        collect(provider.leaves({ file: absent, leaves: wanted(absent, ...indexes) })),
+        failsWith('INVALID_ARGUMENT')
+      )
     const many = Array.from({ length: REQUEST_CIDS_MAX + 1 }, (_, i) => leafOf(`${i}`)[0])
     await assert.rejects(provider.have(many), failsWith('INVALID_ARGUMENT'))
     assert.equal((await provider.have(many.slice(1))).length, REQUEST_CIDS_MAX)
@@ -119,8 +122,8 @@ describe('StreamProvider', () => {
     const [cid] = leafOf('x')
     const garbage: Answer = { body: bytesOf(Buffer.from([0xff, 0xff, 0xff])), payload: Buffer.of() }
     await assert.rejects(lying('tree', garbage).tree([cid]), failsWith('CORRUPT'))
-    await assert.rejects(collect(lying('small', garbage).small([cid])), failsWith('CORRUPT'))
-    await assert.rejects(collect(lying('leaves', garbage).leaves(cid, [{ from: 0, to: 1 }])), failsWith('CORRUPT'))
+    await assert.rejects(collect(lying('small', garbage).small([small(cid)])), failsWith('CORRUPT'))
+    await assert.rejects(collect(lying('leaves', garbage).leaves({ file: cid, leaves: wanted(cid, 0) })), failsWith('CORRUPT'))
     await assert.rejects(lying('have', garbage).have([cid]), failsWith('CORRUPT'))
     await assert.rejects(lying('wrong', garbage).wrong(cid, 0), failsWith('CORRUPT'))
   })
@@ -128,8 +131,8 @@ describe('StreamProvider', () => {
   it('is CORRUPT where there is no answer at all', async () => {
     const [cid] = leafOf('x')
     await assert.rejects(lying('tree').tree([cid]), failsWith('CORRUPT'))
-    await assert.rejects(collect(lying('small').small([cid])), failsWith('CORRUPT', /leaves out/))
-    await assert.rejects(collect(lying('leaves').leaves(cid, [{ from: 0, to: 1 }])), failsWith('CORRUPT', /leaves out/))
+    await assert.rejects(collect(lying('small').small([small(cid)])), failsWith('CORRUPT', /leaves out/))
+    await assert.rejects(collect(lying('leaves').leaves({ file: cid, leaves: wanted(cid, 0) })), failsWith('CORRUPT', /leaves out/))
     await assert.rejects(lying('have').have([cid]), failsWith('CORRUPT'))
     await assert.rejects(lying('wrong').wrong(cid, 0), failsWith('CORRUPT'))
   })
@@ -138,7 +141,7 @@ describe('StreamProvider', () => {
     const [cid, bytes] = leafOf('asked')
     const [other, otherBytes] = leafOf('not asked')
     const good = blocks([[cid, bytes]])
-    assert.equal((await collect(lying('small', good).small([cid]))).flat().length, 1)
+    assert.equal((await collect(lying('small', good).small([small(cid)]))).flat().length, 1)
     for (const [what, bad] of [
       ['other bytes', blocks([[cid, Buffer.from('other')]])],
       ['short', { ...good, payload: good.payload.subarray(1) }],
@@ -159,13 +162,15 @@ describe('StreamProvider', () => {
         ])
       ]
     ] as const)
-      await assert.rejects(collect(lying('small', bad).small([cid])), failsWith('CORRUPT'), what)
+      await assert.rejects(collect(lying('small', bad).small([small(cid)])), failsWith('CORRUPT'), what)
   })
 
-  it('is CORRUPT where a leaf was not asked for or comes twice, and cut off where leaves are too many bytes', async () => {
+  it('is CORRUPT where a leaf was not asked for, comes twice or is wrong, and cut off where leaves are too many bytes', async () => {
     const [cid] = leafOf('file')
-    const leaf = (index: number, bytes = 10): Answer => ({ body: Leaf.encode({ index }), payload: Buffer.alloc(bytes) })
-    const ask = (...answers: Answer[]) => collect(lying('leaves', ...answers).leaves(cid, [{ from: 4, to: 6 }]))
+    const [leafCid, bytes] = leafOf('ten bytes!')
+    const leaf = (index: number, payload = bytes): Answer => ({ body: Leaf.encode({ index }), payload })
+    const ask = (...answers: Answer[]) =>
+      collect(lying('leaves', ...answers).leaves({ file: cid, leaves: wanted(leafCid, 4, 5) }))
     assert.deepEqual(
       (await ask(leaf(5), leaf(4))).map(({ index }) => index),
       [5, 4]
@@ -173,7 +178,13 @@ describe('StreamProvider', () => {
     await assert.rejects(ask(leaf(4), leaf(6)), failsWith('CORRUPT', /not asked for/))
     await assert.rejects(ask(leaf(4), leaf(4)), failsWith('CORRUPT', /not asked for/))
     await assert.rejects(ask(leaf(4)), failsWith('CORRUPT', /leaves out/))
-    await assert.rejects(ask(leaf(4, 3 * LEAF_BYTES)), failsWith('TOO_LARGE'))
+    await assert.rejects(ask(leaf(4), leaf(5, Buffer.alloc(3 * LEAF_BYTES))), failsWith('TOO_LARGE'))
+    for (const wrong of [Buffer.from('TEN BYTES!'), Buffer.from('nine byte')])
+      await assert.rejects(ask(leaf(4), leaf(5, wrong)), (error: unknown) => {
+        assert.ok(error instanceof PathmeshError)
+        assert.deepEqual([error.code, error.details?.['wrongLeaf']], ['CORRUPT', 5])
+        return true
+      })
   })
 
   it('believes that a root is held only where the peer says so of that root, whole', async () => {
@@ -192,11 +203,11 @@ describe('StreamProvider', () => {
     const [cid] = leafOf('x')
     const provider = providerOf({
       async *leaves() {
-        yield { body: Leaf.encode({ index: 0 }), payload: Buffer.of(1) }
+        yield { body: Leaf.encode({ index: 0 }), payload: Buffer.from('\u0001') }
         throw new PathmeshError('SOURCE_CHANGED', 'share it again')
       }
     })
-    await assert.rejects(collect(provider.leaves(cid, [{ from: 0, to: 2 }])), failsWith('SOURCE_CHANGED'))
+    await assert.rejects(collect(provider.leaves({ file: cid, leaves: wanted(leafOf('\u0001')[0], 0, 1) })), failsWith('SOURCE_CHANGED'))
     await assert.rejects(provider.have([cid]), failsWith('INCOMPATIBLE'))
   })
 
@@ -210,7 +221,7 @@ describe('StreamProvider', () => {
       const rechecked: [string, number][] = []
       const provider = providerOf(
         exchangeHandlers(
-          {
+          servingParts({
             ...source,
             async *small(cids) {
               for await (const some of source.small(cids))
@@ -223,12 +234,11 @@ describe('StreamProvider', () => {
               rechecked.push([cid.toString(), index])
               return withdraws
             }
-          },
-          () => undefined
+          })
         )
       )
       const clock = new ManualClock()
-      const transfers = new Transfers<MemoryDestination>(new FakePeers(provider), clock)
+      const transfers = new Transfers<MemoryDestination>({ ...downloadParts(clock), peers: new FakePeers(provider) })
       await assert.rejects(
         clock.drive(transfers.fetch({ root, hints: [], name: null }, new MemoryDestination(), { signal: never })),
         failsWith(code, /^b from/)
@@ -237,3 +247,16 @@ describe('StreamProvider', () => {
     })
   }
 })
+
+function servingParts(source: Source, onServed: ServingParts['onServed'] = () => undefined): ServingParts {
+  return { source, turns: new Turns(), upload: new RateLimit(new ManualClock(), 0), onServed }
+}
+
+const small = (cid: CID): WantedSmall => ({ cid, size: undefined, into: [] })
+
+/** Leaves of ten bytes, unless they are known to have another size. */
+function wanted(cid: CID, ...indexes: readonly number[]): WantedLeaf[] {
+  return indexes.map(index => ({ index, cid, size: SIZES.get(cid.toString()) ?? 10 }))
+}
+
+const SIZES = new Map<string, number>([[cidOf(RAW, 'blake3', Buffer.from('\u0001')).toString(), 1]])

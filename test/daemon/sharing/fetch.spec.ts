@@ -8,28 +8,35 @@ import { afterEach, beforeEach, describe, it } from 'mocha'
 import type { VersionRecord } from '../../../daemon/catalogue/record.ts'
 import { Hasher } from '../../../daemon/content/hasher.ts'
 import { systemClock } from '../../../daemon/clock.ts'
-import type { SessionStatus } from '../../../daemon/exchange/session-types.ts'
+import type { ProviderStatus } from '../../../daemon/exchange/session-types.ts'
 import { InlineFiles } from '../../../daemon/sharing/inline.ts'
-import { type FetchParts, getContent } from '../../../daemon/sharing/fetch.ts'
+import { type FetchParts, getContent, type OnProgress } from '../../../daemon/sharing/fetch.ts'
 import type { Settled } from '../../../daemon/sharing/resolve.ts'
 import type { Holding } from '../../../daemon/store/holding-table.ts'
 import { named } from '../../../daemon/store/named.ts'
+import type { Progress } from '../../../proto/api.ts'
 import { PathmeshError } from '../../../proto/errors.ts'
+import { PROGRESS_PROVIDERS_MAX } from '../../../proto/limits.ts'
+import { sessionStatus } from '../../helpers/session-status.ts'
 import { type OpenStore, holdInPlace, holdManaged, openStore } from '../../helpers/stores.ts'
 import { buildTree, failsWith, file } from '../../helpers/trees.ts'
 
 const never = new AbortController().signal
-const status: SessionStatus = {
-  state: 'done',
-  why: null,
-  bytesDone: 0,
-  bytesTotal: 0,
-  filesDone: 0,
-  filesTotal: 0,
-  bytesPerSecond: 0,
-  bytesFetched: 0,
-  providers: []
-}
+const sends = (peerId: string, bytesPerSecond: number, bytes = 1, state: ProviderStatus['state'] = 'idle') =>
+  ({ peerId, bytes, bytesPerSecond, via: 'lane', state, said: null }) as const
+const status = sessionStatus({
+  bytesDone: 5,
+  bytesTotal: 9,
+  etaSeconds: 2.5,
+  why: 'it rests',
+  providers: [
+    sends('asked in vain', 0, 0, 'left'),
+    sends('slow', 3),
+    ...Array.from({ length: PROGRESS_PROVIDERS_MAX }, (_, n) => sends(`${n}`, 1)),
+    sends('origin', 7),
+    sends('begins', 5, 0, 'sending')
+  ]
+})
 
 const rootOf = (text: string): CID => buildTree(file(text), 'blake3').cid
 const version = (seq: number, origin = 'origin'): VersionRecord => ({
@@ -85,10 +92,12 @@ describe('getContent()', () => {
     hasher,
     clock: systemClock,
     inlineFiles: new InlineFiles(opened.store, () => false),
+    catalogue: { nodeName: peer => (peer === 'origin' ? 'gpu-1' : undefined) },
     deliveries: { admit: () => assert.fail(), deliver: () => assert.fail() },
     transfers: {
-      fetch: async ({ root }) => {
+      fetch: async ({ root }, _, { onStatus }) => {
         fetched.push(root.toString())
+        onStatus?.(status)
         return { held: await transfer(root), status }
       }
     },
@@ -96,6 +105,8 @@ describe('getContent()', () => {
       connected: () => connected,
       provider: async peer => ({
         peer,
+        via: 'stream',
+        follow: () => assert.fail(),
         held: () => assert.fail(),
         tree: () => assert.fail(),
         small: () => assert.fail(),
@@ -131,8 +142,8 @@ describe('getContent()', () => {
     }
   }
 
-  const get = async (self?: string, fixed?: VersionRecord) => {
-    const got = await getContent({ ref: 'pathmesh://train/last' }, parts(self, fixed), never, () => undefined)
+  const get = async (self?: string, fixed?: VersionRecord, onProgress: OnProgress = () => undefined) => {
+    const got = await getContent({ ref: 'pathmesh://train/last' }, parts(self, fixed), never, onProgress)
     assert.ok(got.event === 'done')
     return got
   }
@@ -166,6 +177,21 @@ describe('getContent()', () => {
       assert.deepEqual(fetched, [version(1).root.toString()])
     })
   }
+
+  it('tells how far it is, how long it will take, what it waits for, and who sends most', async () => {
+    const told: Progress[] = []
+    await get('self', undefined, progress => told.push(progress))
+    const [, progress] = told
+    assert.ok(progress)
+    const { phase, bytes, total, etaSeconds, why, providers } = progress
+    assert.deepEqual([phase, bytes, total, etaSeconds, why], ['transferring', 5, 9, 2.5, 'it rests'])
+    assert.deepEqual(providers.slice(0, 3), [
+      { peerId: 'origin', name: 'gpu-1', bytes: 1, bytesPerSecond: 7, via: 'lane' },
+      { peerId: 'begins', bytes: 0, bytesPerSecond: 5, via: 'lane' },
+      { peerId: 'slow', bytes: 1, bytesPerSecond: 3, via: 'lane' }
+    ])
+    assert.equal(providers.length, PROGRESS_PROVIDERS_MAX)
+  })
 
   it('has a version that was replaced and is here, and asks nobody', async () => {
     await holdManaged(opened.store, file('version 1'))

@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import type { CID } from 'multiformats/cid'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import { cidOf, DAG_PB, RAW } from '../../../daemon/content/multihash.ts'
-import type { Provider, SmallBlock } from '../../../daemon/exchange/provider.ts'
+import type { CameSmall, Provider } from '../../../daemon/exchange/provider.ts'
 import { InlineFiles, smallFile, type SmallParts } from '../../../daemon/sharing/inline.ts'
 import type { Resolved } from '../../../daemon/sharing/resolve.ts'
 import { PathmeshError } from '../../../proto/errors.ts'
@@ -45,15 +45,17 @@ describe('small content', () => {
 
   const provider = (peer: string): Provider => ({
     peer,
+    via: 'stream',
     held: () => assert.fail(),
+    follow: () => assert.fail(),
     tree: () => assert.fail(),
     leaves: () => assert.fail(),
     wrong: () => assert.fail(),
     have: () => assert.fail(),
-    async *small([cid = assert.fail()], { signal = never } = {}): AsyncGenerator<readonly SmallBlock[]> {
+    async *small([{ cid } = assert.fail()], { signal = never } = {}): AsyncGenerator<readonly CameSmall[]> {
       asked.push(peer)
       const bytes = await (peers.get(peer) ?? assert.fail())(cid, signal)
-      yield bytes === undefined ? [] : [{ cid, bytes }]
+      yield [{ cid, bytes, is: bytes === undefined ? 'missing' : 'here', size: bytes?.length ?? 0 }]
     }
   })
 
@@ -75,8 +77,20 @@ describe('small content', () => {
     await opened.store.database.commit([opened.store.inline.put(root, bytes)])
     return root
   }
+  const holdEager = (bytes: Uint8Array, from: string): SmallParts => ({
+    ...parts(),
+    eager: { take: cid => (cid.equals(rootOf(bytes)) ? { bytes, from } : undefined) }
+  })
   const get = async (bytes: Uint8Array, hints: string[], named: string[] = [], signal = never) =>
     await smallFile(resolved(rootOf(bytes), bytes.length, hints), named, parts(), signal)
+
+  it('that came with its record is kept when it is read, and nobody is asked for it', async () => {
+    peers.set('maker', () => assert.fail('it was asked for'))
+    const bytes = Buffer.from('came')
+    const came = await smallFile(resolved(rootOf(bytes), bytes.length, []), [], holdEager(bytes, 'maker'), never)
+    assert.deepEqual(came, { bytes, from: 'maker' })
+    assert.deepEqual((await get(bytes, []))?.from, null)
+  })
 
   for (const size of [0, 1, SMALL_PAYLOAD_BYTES]) {
     it(`of ${size} bytes is read where it is here, and nobody is asked`, async () => {

@@ -70,7 +70,7 @@ describe('kept versions', () => {
       await node.start()
       const { database } = node.store
       const tables = ['files', 'sources', 'released', 'stages', 'holdings'].map(name => database.table(name))
-      const keyed = ['places', 'single'].map(name => database.keysTable(name))
+      const keyed = ['places', 'single'].map(name => database.bytesTable(name))
       rows.push(await Promise.all([...tables, ...keyed].map(async table => (await table.keys().all()).length)))
     }
     assert.deepEqual(rows.at(-1), rows[2])

@@ -59,6 +59,18 @@ describe('Database', () => {
     assert.equal((await collect(table.keys())).length, count)
   })
 
+  it('commitInParts() writes groups that come one after the other', async () => {
+    const table = database.table<number>('groups')
+    await database.commitInParts(
+      (async function* () {
+        yield [put(table, 'a', 1), put(table, 'b', 2)]
+        yield []
+        yield [del(table, 'a'), put(table, 'c', 3)]
+      })()
+    )
+    assert.deepEqual(await collect(table.keys()), ['b', 'c'])
+  })
+
   it('commitInParts() keeps the parts before a failure of its source', async () => {
     const table = database.table<number>('many')
     const broken = (function* () {

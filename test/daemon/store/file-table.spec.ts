@@ -48,7 +48,7 @@ describe('FileTable', () => {
     await files.open()
   }
   const add = (known: FileFacts, leaves: Uint8Array = known.cid.multihash.digest, wrapped = false) =>
-    database.commit([...files.add(known, leaves, wrapped)])
+    database.commit([...files.add(known, leaves, wrapped).writes])
   const look = async (path: string, fingerprint: Fingerprint) => {
     const { facts, stale } = await files.findUnchanged([{ path, fingerprint }])
     await database.commit(stale)

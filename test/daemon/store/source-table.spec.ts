@@ -33,7 +33,7 @@ describe('SourceTable', () => {
     twin = files.nextId
     const known = { fingerprint: print(), cid, tsize: 5, executable: false }
     await database.commit([
-      ...files.add({ ...known, path: '/kept/x', stampedAt: 0, class: 'kept' }, cid.multihash.digest, false),
+      ...files.add({ ...known, path: '/kept/x', stampedAt: 0, class: 'kept' }, cid.multihash.digest, false).writes,
       sources.put({ ...known, path: '/srv/x', stampedAt: NOW, twin })
     ])
   })

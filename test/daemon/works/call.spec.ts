@@ -48,7 +48,9 @@ const progress = (why: string): NonNullable<ReportRequest['progress']> => ({
   files: 0,
   filesTotal: null,
   bytesPerSecond: 0,
-  why
+  etaSeconds: null,
+  why,
+  providers: []
 })
 
 describe('a call', () => {

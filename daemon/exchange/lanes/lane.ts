@@ -1,0 +1,169 @@
+// A lane that this node asks on, as the main thread sees it: orders go to the thread that holds it, and what came comes back in
+// batches. An order that is left early is over only when its thread says that nothing of it is written any more.
+
+import type { CID } from 'multiformats/cid'
+import { PathmeshError } from '../../../proto/errors.ts'
+import { REQUESTS_OPEN_MAX } from '../../../proto/limits.ts'
+import type { BulkOptions, CameLeaf, CameSmall, LeavesOrder, WantedSmall } from '../provider.ts'
+import { fromFault, type FromThread, type LeafCame, lost, type SmallCame, type ToThread } from './messages.ts'
+
+type OrderMessage = Extract<FromThread, { readonly order: number }>
+
+export interface LaneComponents {
+  readonly lane: number
+  readonly peer: string
+  /** Posts to the thread that holds it. */
+  readonly post: (message: ToThread) => void
+  /** Told of bytes that came in. */
+  readonly onReceived: (bytes: number) => void
+}
+
+export class Lane {
+  readonly peer: string
+  readonly #parts: LaneComponents
+  readonly #orders = new Map<number, Order>()
+  readonly #waiting: (() => void)[] = []
+  #next = 1
+  #over: PathmeshError | undefined
+
+  constructor(parts: LaneComponents) {
+    this.peer = parts.peer
+    this.#parts = parts
+  }
+
+  get isOver(): boolean {
+    return this.#over !== undefined
+  }
+
+  /** As `Provider.leaves`. NO_PROVIDERS where the lane breaks. */
+  async *leaves({ file, leaves, into }: LeavesOrder, options: BulkOptions = {}): AsyncGenerator<CameLeaf> {
+    const wishes = leaves.map(({ index, cid, size }) => ({ index, cid: cid.bytes, size }))
+    const send = (order: number): ToThread => {
+      const { lane } = this.#parts
+      return { type: 'leaves', lane, order, file: file.bytes, leaves: wishes, into }
+    }
+    for await (const message of this.#run(send, options)) if (message.type === 'leaves') yield* message.came
+  }
+
+  /** As `Provider.small`. NO_PROVIDERS where the lane breaks. */
+  async *small(wanted: readonly WantedSmall[], options: BulkOptions = {}): AsyncGenerator<CameSmall[]> {
+    const wishes = wanted.map(({ cid, size, into }) => ({ cid: cid.bytes, size, into }))
+    const send = (order: number): ToThread => {
+      const { lane } = this.#parts
+      return { type: 'small', lane, order, wanted: wishes }
+    }
+    for await (const message of this.#run(send, options))
+      if (message.type === 'small') yield message.came.map(came => smallOf(came, wanted[came.at]?.cid))
+  }
+
+  /** What the thread says of an order. */
+  take(message: OrderMessage): void {
+    if (message.type === 'progress') this.#parts.onReceived(message.bytes)
+    const order = this.#orders.get(message.order)
+    if (message.type === 'progress') order?.onBytes?.(message.bytes)
+    else if (message.type === 'done') order?.end(message.fault === undefined ? undefined : fromFault(message.fault))
+    else order?.push(message)
+  }
+
+  /** It takes no more orders; those that it has are ended by its thread. */
+  close(error: PathmeshError): void {
+    this.#over ??= error
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  /** Its thread is gone, and whatever it was doing. */
+  abandon(error: PathmeshError): void {
+    this.close(error)
+    for (const order of this.#orders.values()) order.end(error)
+  }
+
+  async *#run(send: (order: number) => ToThread, { signal, onBytes }: BulkOptions): AsyncGenerator<Came> {
+    signal?.throwIfAborted()
+    while (this.#orders.size >= REQUESTS_OPEN_MAX && this.#over === undefined) await this.#turn(signal)
+    if (this.#over !== undefined) throw lost(this.peer, this.#over)
+    const id = this.#next++
+    const order = new Order(onBytes)
+    this.#orders.set(id, order)
+    const onAbort = (): void => order.interrupt(signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#parts.post(send(id))
+    try {
+      yield* order.came()
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      if (!order.isOver) this.#parts.post({ type: 'cancel', lane: this.#parts.lane, order: id })
+      await order.over
+      this.#orders.delete(id)
+      this.#waiting.shift()?.()
+    }
+  }
+
+  #turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(signal?.reason)
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.push(() => {
+        signal?.removeEventListener('abort', onAbort)
+        resolve()
+      })
+    })
+  }
+}
+
+type Came =
+  | { readonly type: 'leaves'; readonly came: readonly LeafCame[] }
+  | { readonly type: 'small'; readonly came: readonly SmallCame[] }
+
+/** What has come of one order and is not yet taken; no more than was asked for. */
+class Order {
+  readonly onBytes: ((bytes: number) => void) | undefined
+  /** Resolves when its thread is done with it. */
+  readonly over: Promise<void>
+  isOver = false
+  readonly #queue: Came[] = []
+  #error: Error | undefined
+  #isInterrupted = false
+  #wake: () => void = () => undefined
+  #ended: () => void = () => undefined
+
+  constructor(onBytes: ((bytes: number) => void) | undefined) {
+    this.onBytes = onBytes
+    this.over = new Promise(resolve => (this.#ended = resolve))
+  }
+
+  push(came: Came): void {
+    this.#queue.push(came)
+    this.#wake()
+  }
+
+  end(error: PathmeshError | undefined): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.#error ??= error
+    this.#ended()
+    this.#wake()
+  }
+
+  /** Nobody wants it any more. */
+  interrupt(reason: unknown): void {
+    this.#isInterrupted = true
+    this.#error = reason instanceof Error ? reason : new PathmeshError('ABORTED', 'cancelled', { cause: reason })
+    this.#wake()
+  }
+
+  async *came(): AsyncGenerator<Came> {
+    while (true) {
+      if (this.#isInterrupted && this.#error !== undefined) throw this.#error
+      const next = this.#queue.shift()
+      if (next !== undefined) yield next
+      else if (!this.isOver) await new Promise<void>(resolve => (this.#wake = resolve))
+      else if (this.#error !== undefined) throw this.#error
+      else return
+    }
+  }
+}
+
+function smallOf({ bytes, is, size }: SmallCame, cid: CID | undefined): CameSmall {
+  if (cid === undefined) throw new PathmeshError('INTERNAL', 'a thread told of a file that was not in the order')
+  return { cid, bytes, is, size }
+}
