@@ -20,7 +20,8 @@ export const broadcast: Bench = async ({ runs, netns, talk }) => {
     const [origin, first] = nodes
     if (origin === undefined || first === undefined) throw new RangeError('too few nodes')
     const sent = () => network?.sentBy(0) ?? origin.bytesWritten()
-    const [alone, slowest, copies]: [number[], number[], number[]] = [[], [], []]
+    const [alone, slowest]: [number[], number[]] = [[], []]
+    const [copies, taken]: [number[], number[]] = [[], []]
     for (let i = 0; i < runs; i++) {
       const name = `bench/${i}`
       const path = join(place.folder, `${i}.bin`)
@@ -29,8 +30,13 @@ export const broadcast: Bench = async ({ runs, netns, talk }) => {
       alone.push(await seconds(() => fetchAndRelease(first, name)))
       await first.mesh.drop(name)
       const before = await sent()
-      slowest.push(await seconds(() => Promise.all(nodes.slice(1).map(node => fetchAndRelease(node, name)))))
+      let fromOrigin = 0
+      const fetchFrom = async (node: BenchNode): Promise<void> => {
+        fromOrigin += (await fetchAndRelease(node, name)).get(origin.mesh.peerId) ?? 0
+      }
+      slowest.push(await seconds(() => Promise.all(nodes.slice(1).map(fetchFrom))))
       copies.push(((await sent()) - before) / BYTES)
+      taken.push(fromOrigin / BYTES)
       await Promise.all(nodes.slice(1).map(({ mesh }) => mesh.drop(name)))
       talk(`broadcast ${i + 1}/${runs}`)
     }
@@ -38,7 +44,12 @@ export const broadcast: Bench = async ({ runs, netns, talk }) => {
       bench: 'broadcast',
       ratios: { slowest: median(slowest) / median(alone), copies: median(copies) },
       bars: { slowest: { atMost: 1.8 }, copies: { atMost: 1.25 } },
-      figures: { aloneSeconds: median(alone), slowestSeconds: median(slowest), capMiBPerSecond: RATE },
+      figures: {
+        aloneSeconds: median(alone),
+        slowestSeconds: median(slowest),
+        copiesTaken: median(taken),
+        capMiBPerSecond: RATE
+      },
       notes: [
         `a file of ${BYTES / MiB} MiB; each node sends ${RATE} MiB/s, ${netns ? 'by tbf in a network namespace' : 'by its own limit'}`
       ]
@@ -60,7 +71,9 @@ async function startAll(place: Place, network: Network | undefined): Promise<Ben
   return nodes
 }
 
-async function fetchAndRelease({ mesh }: BenchNode, name: string): Promise<void> {
+/** Resolves to the bytes that came from each node and were taken. */
+async function fetchAndRelease({ mesh }: BenchNode, name: string): Promise<ReadonlyMap<string, number>> {
   const got = await mesh.path(name).get()
   await got.release()
+  return new Map(got.providers.map(({ peerId, bytes }) => [peerId, bytes]))
 }

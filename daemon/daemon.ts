@@ -164,7 +164,17 @@ async function start(config: Config, { join, log }: DaemonOptions, steps: Steps,
     log,
     eager
   })
-  const facts = new NodeFacts({ name, mesh, swarm, store, catalogue, transfers, callers: contents, laneOf: moving.laneOf, clock })
+  const facts = new NodeFacts({
+    name,
+    mesh,
+    swarm,
+    store,
+    catalogue,
+    transfers,
+    callers: contents,
+    laneOf: moving.laneOf,
+    clock
+  })
   const why = new Explanations({
     self,
     names: catalogue,

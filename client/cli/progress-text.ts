@@ -4,6 +4,9 @@ import type { Progress } from '../../proto/api.ts'
 import { escapeLine } from './escape.ts'
 import { formatBytes, formatSeconds } from './units.ts'
 
+/** What moves on this machine alone. */
+const HERE: readonly Progress['phase'][] = ['scanning', 'hashing', 'indexing', 'copying']
+
 export function progressText(progress: Progress): string {
   const { phase, bytes, total, files, filesTotal, bytesPerSecond, providers, why } = progress
   const parts: string[] = [phase]
@@ -22,8 +25,8 @@ export function progressText(progress: Progress): string {
   return parts.join('  ')
 }
 
-/** As the daemon has it; of what moves on this machine alone, by the rate. */
+/** As the daemon has it; here, by the rate. */
 function secondsLeft({ etaSeconds, bytes, total, bytesPerSecond, phase }: Progress): number | null {
-  if (etaSeconds !== null || phase === 'transferring' || phase === 'waiting') return etaSeconds
+  if (etaSeconds !== null || !HERE.includes(phase)) return etaSeconds
   return total !== null && bytesPerSecond > 0 && total > bytes ? (total - bytes) / bytesPerSecond : null
 }

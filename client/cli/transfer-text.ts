@@ -23,9 +23,8 @@ export function doneText({ bytesDone, bytesTotal }: Pick<Transfer, 'bytesDone' |
   return bytesTotal === null ? formatBytes(bytesDone) : `${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`
 }
 
-/** Of what moves; what waits or is being written takes no time that the rate tells. */
-export function leftText({ state, etaSeconds }: Pick<Transfer, 'state' | 'etaSeconds'>): string | null {
-  return state === 'transferring' && etaSeconds !== null ? formatSeconds(etaSeconds) : null
+export function leftText({ etaSeconds }: Pick<Transfer, 'etaSeconds'>): string | null {
+  return etaSeconds === null ? null : formatSeconds(etaSeconds)
 }
 
 /** What became of one that is gone. */

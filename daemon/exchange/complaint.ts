@@ -32,9 +32,13 @@ export async function complain(
   const sent = subject?.sent ?? 'what'
   const answer = subject === undefined ? 'insists' : await told(provider, subject, clock, signal)
   if (answer === 'withdrawn')
-    return new PathmeshError('SOURCE_CHANGED', `${sent} from ${peer} changed there since it was shared: share it again`, {
-      cause
-    })
+    return new PathmeshError(
+      'SOURCE_CHANGED',
+      `${sent} from ${peer} changed there since it was shared: share it again`,
+      {
+        cause
+      }
+    )
   if (answer === 'insists') strikes.struck(peer, cause.message)
   const what = subject === undefined ? cause.message : `${sent} from ${peer} did not match its hash`
   return new PathmeshError('CORRUPT', what, { cause })

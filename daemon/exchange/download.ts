@@ -3,7 +3,13 @@
 // is wrong is told so, and struck if it insists. It ends when all that was added is here, or by a fault of this node.
 
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { PUMP_MS, UNITS_PLANNED_MAX, WINDOW_LANE_BYTES, WINDOW_PEER_MS, WINDOW_STREAM_BYTES } from '../../proto/limits.ts'
+import {
+  PUMP_MS,
+  UNITS_PLANNED_MAX,
+  WINDOW_LANE_BYTES,
+  WINDOW_PEER_MS,
+  WINDOW_STREAM_BYTES
+} from '../../proto/limits.ts'
 import { Asked, type Request } from './asked.ts'
 import type { Budget } from './budget.ts'
 import { complain, type ComplaintParts } from './complaint.ts'
@@ -168,7 +174,9 @@ export class Download {
   /** What may be under way: where a rate is set, no more than passes well before it would be called a stall. */
   get #room(): number {
     const { budget, download } = this.#parts
-    return download.perSecond === 0 ? budget.share : Math.min(budget.share, (download.perSecond * WINDOW_PEER_MS) / 1000)
+    return download.perSecond === 0
+      ? budget.share
+      : Math.min(budget.share, (download.perSecond * WINDOW_PEER_MS) / 1000)
   }
 
   /** Ends it where everybody who could be asked has failed for good. */
@@ -230,7 +238,10 @@ export class Download {
     const wanted = [...byIndex.values()].map(({ job: { index, cid, size } }) => ({ index, cid, size }))
     const into = await this.#request.landing.into(file)
     signal.throwIfAborted()
-    for await (const { index, bytes } of provider.leaves({ file: file.cid, leaves: wanted, into }, { signal, onBytes })) {
+    for await (const { index, bytes } of provider.leaves(
+      { file: file.cid, leaves: wanted, into },
+      { signal, onBytes }
+    )) {
       const unit = byIndex.get(index)
       if (unit === undefined) throw new PathmeshError('CORRUPT', `${provider.peer} sent leaf ${index} twice`)
       byIndex.delete(index)
@@ -276,9 +287,13 @@ export class Download {
       )
       for (const { job, bytes } of files)
         if (bytes !== undefined && bytes.length !== job.size)
-          throw new PathmeshError('CORRUPT', `${job.path} has ${bytes.length} bytes, and its directory says ${job.size}`, {
-            details: { peerId: provider.peer }
-          })
+          throw new PathmeshError(
+            'CORRUPT',
+            `${job.path} has ${bytes.length} bytes, and its directory says ${job.size}`,
+            {
+              details: { peerId: provider.peer }
+            }
+          )
       if (files.length > 0) await landing.small(files)
       for (const { job } of files) left.delete(job.ordinal)
       const bytes = came.reduce((sum, { size }) => sum + size, 0)

@@ -96,7 +96,10 @@ export class RemoteReader implements Branches {
       // Only while somebody waits: one that reads slowly is not the peers' fault.
       stall = this.#patience(() => download?.isWaiting !== false)
       try {
-        return await orAborted(queue.shift() ?? Promise.reject(new Error('no leaf')), AbortSignal.any([signal, stall.signal]))
+        return await orAborted(
+          queue.shift() ?? Promise.reject(new Error('no leaf')),
+          AbortSignal.any([signal, stall.signal])
+        )
       } finally {
         stall.stop()
       }
@@ -106,7 +109,12 @@ export class RemoteReader implements Branches {
         const local = await this.#here(file, leaf)
         if (local !== undefined) queue.push(Promise.resolve(local))
         else {
-          download ??= this.#download(landing, signal, error => stop.abort(error), () => stall?.moved())
+          download ??= this.#download(
+            landing,
+            signal,
+            error => stop.abort(error),
+            () => stall?.moved()
+          )
           queue.push(landing.expect(leaf.index))
           await download.add(unitOf(file, leaf))
         }

@@ -13,6 +13,7 @@ import {
   LEAF_BYTES,
   LEAVES_REQUEST,
   WINDOW_FIRST_BYTES,
+  WINDOW_OTHERS_BYTES,
   WINDOW_PEER_MS
 } from '../../proto/limits.ts'
 
@@ -157,6 +158,7 @@ export class Scheduler {
     if (free <= 0 && !(peer.inFlight === 0 && this.#inFlight === 0)) return []
     const first = this.#next(peer)
     if (first === undefined) return this.#endgame(peer, now)
+    if (peer.inFlight >= WINDOW_OTHERS_BYTES && this.#isForOthers(peer, first)) return []
     const units = [first]
     let bytes = first.bytes
     // Several requests at a time, so that the peer reads one while another is on its way.
@@ -164,7 +166,7 @@ export class Scheduler {
     const isTaken = new Set(units)
     while (first.group !== undefined && units.length < LEAVES_REQUEST) {
       const next = this.#next(peer, first.group, isTaken)
-      if (next === undefined || bytes + next.bytes > most) break
+      if (next === undefined || bytes + next.bytes > most || this.#isForOthers(peer, next)) break
       units.push(next)
       isTaken.add(next)
       bytes += next.bytes
@@ -214,7 +216,7 @@ export class Scheduler {
     const fits = (unit: Unit): boolean =>
       except?.has(unit) !== true && (group === undefined || unit.group === group) && holdsUnit(peer, unit)
     for (const unit of this.#hurried) if (fits(unit)) return unit
-    const receivers = [...this.#peers.values()].filter(other => other.holds !== undefined)
+    const receivers = this.#receivers()
     let best: Unit | undefined
     let bestCost = Infinity
     for (const unit of this.#pending) {
@@ -238,6 +240,16 @@ export class Scheduler {
     if (peer.holds === undefined) return holders > 0 ? receivers.length + holders : place.before
     // Different nodes begin with different ones of those that are equally rare.
     return holders + place.own
+  }
+
+  /** Whether another receiver will have it before long, so that one that holds all is better asked for something else. */
+  #isForOthers(peer: Peer, unit: Unit): boolean {
+    if (peer.holds !== undefined || this.#hurried.has(unit)) return false
+    return this.#cost(peer, unit, this.#receivers()) > 0
+  }
+
+  #receivers(): Peer[] {
+    return [...this.#peers.values()].filter(other => other.holds !== undefined)
   }
 
   /** How much this node answers for a unit, and how many of the receivers do more. */

@@ -58,7 +58,11 @@ export interface Source {
   /** Whether this root lies here whole, and its logical bytes. */
   held(root: CID): Promise<{ readonly complete: boolean; readonly bytes: number }>
   /** What is here of a root that is being received, and then what comes; nothing where it is not. `peer` is who asks. */
-  follow(root: CID, peer: string, signal: AbortSignal): AsyncIterable<{ readonly spans: readonly Span[]; readonly bytes: number }>
+  follow(
+    root: CID,
+    peer: string,
+    signal: AbortSignal
+  ): AsyncIterable<{ readonly spans: readonly Span[]; readonly bytes: number }>
   /** Hears what is being fetched from here: roots, and files inside them. */
   onAsked(cids: readonly CID[]): void
   /** Hashes a leaf again; whether a file was withdrawn. */

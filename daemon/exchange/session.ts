@@ -83,7 +83,9 @@ export class Session<Held> {
       filesTotal: this.#checked?.files ?? null,
       bytesPerSecond,
       etaSeconds:
-        bytesTotal === null || bytesPerSecond === 0 ? null : Math.max(0, bytesTotal - this.#bytesDone) / bytesPerSecond,
+        state !== 'transferring' || bytesTotal === null || bytesPerSecond === 0
+          ? null
+          : Math.max(0, bytesTotal - this.#bytesDone) / bytesPerSecond,
       bytesFetched: this.#bytesFetched,
       providers: this.#providerStatus()
     }

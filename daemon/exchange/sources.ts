@@ -7,7 +7,13 @@ import type { Clock } from '../clock.ts'
 import { orAborted, withDeadline } from '../deadline.ts'
 import { Ledger } from '../store/ledger.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { ASK_MS, ASKED_AT_ONCE, FOLLOWED_LEAVES_MAX, PROVIDER_RETRY_LAST_MS, PROVIDER_RETRY_MS } from '../../proto/limits.ts'
+import {
+  ASK_MS,
+  ASKED_AT_ONCE,
+  FOLLOWED_LEAVES_MAX,
+  PROVIDER_RETRY_LAST_MS,
+  PROVIDER_RETRY_MS
+} from '../../proto/limits.ts'
 import { Patience } from './patience.ts'
 import type { HeldMore, Provider } from './provider.ts'
 
@@ -243,7 +249,11 @@ export class Sources {
   async #follow(peer: string, provider: Provider, signal: AbortSignal): Promise<void> {
     const [root] = this.#request.roots
     if (root === undefined) return
-    const first = new Patience(this.#clock, ASK_MS, () => new PathmeshError('TIMEOUT', `${peer} does not say what it has`))
+    const first = new Patience(
+      this.#clock,
+      ASK_MS,
+      () => new PathmeshError('TIMEOUT', `${peer} does not say what it has`)
+    )
     const joined = { provider, holds: new Ledger() }
     const stop = new AbortController()
     this.#following.set(peer, stop)

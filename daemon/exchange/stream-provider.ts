@@ -68,9 +68,9 @@ export class StreamProvider implements Provider {
   async *small(wanted: readonly WantedSmall[], { signal, onBytes }: BulkOptions = {}): AsyncGenerator<CameSmall[]> {
     const left = new Map(wanted.map(one => [one.cid.toString(), one]))
     const cids = [...left.values()].map(({ cid }) => cid)
-    const options = { maxBytes: cids.length * (BLOCK_BYTES_MAX + 256), ...(signal === undefined ? {} : { signal }) }
-    for await (const { body, payload } of this.#caller.call('small', SmallRequest.encode({ cids: binary(cids) }), options)) {
-      onBytes?.(payload.length)
+    const maxBytes = cids.length * (BLOCK_BYTES_MAX + 256)
+    const request = SmallRequest.encode({ cids: binary(cids) })
+    for await (const { body, payload } of this.#caller.call('small', request, { ...options, maxBytes })) {
       const { blocks, missing } = this.#blocks(body, payload)
       const came: CameSmall[] = [
         ...blocks.map(({ cid, bytes }) => ({ cid, bytes, is: 'here' as const, size: bytes.length })),
@@ -87,12 +87,14 @@ export class StreamProvider implements Provider {
     if (left.size > 0) throw this.#broken('an answer leaves out what was asked for')
   }
 
-  async *leaves({ file, leaves }: LeavesOrder, { signal, onBytes }: BulkOptions = {}): AsyncGenerator<CameLeaf> {
-    const request = LeavesRequest.encode({ file: bytesOf(file.bytes), ranges: spansOf(leaves.map(({ index }) => index)) })
+  async *leaves({ file, leaves }: LeavesOrder, options: BulkOptions = {}): AsyncGenerator<CameLeaf> {
+    const request = LeavesRequest.encode({
+      file: bytesOf(file.bytes),
+      ranges: spansOf(leaves.map(({ index }) => index))
+    })
     const left = new Map(leaves.map(leaf => [leaf.index, leaf]))
-    const options = { maxBytes: leaves.length * (LEAF_BYTES + 64), ...(signal === undefined ? {} : { signal }) }
-    for await (const { body, payload } of this.#caller.call('leaves', request, options)) {
-      onBytes?.(payload.length)
+    const maxBytes = leaves.length * (LEAF_BYTES + 64)
+    for await (const { body, payload } of this.#caller.call('leaves', request, { ...options, maxBytes })) {
       const { index } = this.#decode(() => Leaf.decode(body))
       const asked = left.get(index)
       if (asked === undefined) throw this.#broken(`leaf ${index} was not asked for`)
@@ -173,9 +175,13 @@ export class StreamProvider implements Provider {
   #verifyLeaf({ index, cid, size }: WantedLeaf, bytes: Uint8Array): void {
     const details = { peerId: this.peer, wrongLeaf: index }
     if (bytes.length !== size)
-      throw new PathmeshError('CORRUPT', `${this.peer} sent ${bytes.length} bytes as leaf ${index}, which has ${size}`, {
-        details
-      })
+      throw new PathmeshError(
+        'CORRUPT',
+        `${this.peer} sent ${bytes.length} bytes as leaf ${index}, which has ${size}`,
+        {
+          details
+        }
+      )
     try {
       verify(cid, bytes)
     } catch (cause) {
@@ -186,7 +192,9 @@ export class StreamProvider implements Provider {
 
   #wrongSize(cid: CID, size: number, expected: number): PathmeshError {
     const details = { peerId: this.peer, wrong: cid.toString() }
-    return new PathmeshError('CORRUPT', `${cid.toString()} has ${size} bytes, and its directory says ${expected}`, { details })
+    return new PathmeshError('CORRUPT', `${cid.toString()} has ${size} bytes, and its directory says ${expected}`, {
+      details
+    })
   }
 
   #cid(bytes: Uint8Array): CID {

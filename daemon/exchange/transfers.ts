@@ -136,7 +136,11 @@ export class Transfers<Held> {
   }
 
   /** A leaf that is on its way, before all others. Undefined where it is not. */
-  async leaf(file: CID, { index, size }: { index: number; size: number }, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async leaf(
+    file: CID,
+    { index, size }: { index: number; size: number },
+    signal: AbortSignal
+  ): Promise<Uint8Array | undefined> {
     for (const { session } of this.#running.values()) {
       const bytes = await session.leaf(file, index, size, signal)
       if (bytes !== undefined) return bytes
@@ -145,7 +149,11 @@ export class Transfers<Held> {
   }
 
   /** What a transfer of this root has, and then what comes; ends at once where there is none. `peer` is who asks. */
-  async *follow(root: CID, peer: string, signal: AbortSignal): AsyncGenerator<{ spans: readonly Span[]; bytes: number }> {
+  async *follow(
+    root: CID,
+    peer: string,
+    signal: AbortSignal
+  ): AsyncGenerator<{ spans: readonly Span[]; bytes: number }> {
     const running = this.#running.get(root.toString())
     if (running === undefined) return
     running.session.followedBy(peer)

@@ -22,7 +22,7 @@ import { encodingOf } from './names.ts'
 import { assertSeen } from './seen.ts'
 import type { Resolved, Settled } from './resolve.ts'
 import { StoreDestination } from './store-destination.ts'
-import type { NameOf } from './transfer-facts.ts'
+import { type NameOf, secondsLeft } from './transfer-facts.ts'
 import { type GoneParts, versionGone } from './version-gone.ts'
 
 export interface FetchParts extends GoneParts {
@@ -279,7 +279,7 @@ export function progressOf(progress: Partial<Progress> & Pick<Progress, 'phase'>
 }
 
 function fromSession(status: SessionStatus, nameOf: NameOf): Partial<Progress> & Pick<Progress, 'phase'> {
-  const { state, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, etaSeconds, why } = status
+  const { state, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, why } = status
   const phase = state === 'done' || state === 'failed' ? 'materialising' : state
   const providers = status.providers
     .filter(provider => provider.bytes > 0 || provider.state === 'sending')
@@ -290,5 +290,5 @@ function fromSession(status: SessionStatus, nameOf: NameOf): Partial<Progress> &
       return { peerId, ...(name === undefined ? {} : { name }), bytes, bytesPerSecond, via }
     })
   const came = { bytes: bytesDone, total: bytesTotal, files: filesDone, filesTotal }
-  return { phase, ...came, bytesPerSecond, etaSeconds, why, providers }
+  return { phase, ...came, bytesPerSecond, etaSeconds: secondsLeft(status), why, providers }
 }

@@ -29,7 +29,8 @@ export interface TransferList {
 export type NameOf = (peerId: string) => string | undefined
 
 export function transferFacts({ root, name, status }: ListedTransfer, nameOf: NameOf): Transfer {
-  const { state, why, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, etaSeconds, bytesFetched } = status
+  const { state, why, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, bytesFetched } = status
+  const etaSeconds = secondsLeft(status)
   const progress = { bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, etaSeconds, bytesFetched }
   const providers = status.providers.map(({ peerId, bytes, bytesPerSecond, via, state, said }) => ({
     peerId,
@@ -41,6 +42,11 @@ export function transferFacts({ root, name, status }: ListedTransfer, nameOf: Na
     said: said === null ? null : { code: said.code, message: said.message }
   }))
   return { root, name, state, why, ...progress, providers }
+}
+
+/** Only of content on its way: the rate of structure, or of what waits, says nothing of the rest. */
+export function secondsLeft({ state, etaSeconds }: SessionStatus): number | null {
+  return state === 'transferring' ? etaSeconds : null
 }
 
 export function endedFacts(ended: ListedEnd, nameOf: NameOf): EndedTransfer {

@@ -57,7 +57,7 @@ const SMALL_ORDER = new Set([
 /** Public keys of peers whose records are verified, so that each is read once. */
 const keys = new Map<string, KeyObject>()
 
-/** Whether one was checked on this thread since it last looked for events. */
+/** Whether one is checked on this thread; others that come in the same breath go to threads of their own. */
 let isBusy = false
 
 /**
@@ -74,7 +74,7 @@ export async function verifyPeerSignature(
   if (key === undefined) return false
   if (isBusy) return await verify(null, message, key, signature)
   isBusy = true
-  setImmediate(() => (isBusy = false))
+  queueMicrotask(() => (isBusy = false))
   return verifyNow(null, message, key, signature)
 }
 

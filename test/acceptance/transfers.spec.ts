@@ -7,7 +7,7 @@ import { basename } from 'node:path'
 import { after, before, describe, it } from 'mocha'
 import { type Mesh, Path, PathmeshError } from '../../client/index.ts'
 import { connected, type Daemon, must, Scene } from '../helpers/daemons.ts'
-import { Gate } from '../helpers/gate.ts'
+import { Gate, NO_LANES } from '../helpers/gate.ts'
 import { Seeded } from '../helpers/seeded.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
@@ -27,7 +27,7 @@ describe('a transfer', function () {
 
   before(async () => {
     scene = await Scene.open()
-    origin = await scene.up('a')
+    origin = await scene.up('a', { env: NO_LANES })
     gate = await Gate.to(origin)
     other = await scene.up('b', { join: await gate.invite(origin) })
     await connected(other, origin)

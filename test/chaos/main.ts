@@ -5,6 +5,7 @@
 import { mkdir, statfs, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Scene } from '../helpers/daemons.ts'
 import { Seeded } from '../helpers/seeded.ts'
@@ -13,7 +14,7 @@ import { ChaosNode } from './chaos-node.ts'
 import { makeFile, makeTree } from './content.ts'
 import { befall, type FaultCounts } from './faults.ts'
 import { dropAndJudge, fetchAndJudge, type Source } from './fetching.ts'
-import { REST_MS } from './limits.ts'
+import { LOOK_MS, REST_MS } from './limits.ts'
 import { type Holding, holdingOf, leaksOf, leftoversOf } from './resting.ts'
 import { Summary } from './summary.ts'
 
@@ -47,6 +48,7 @@ const talk = (line: string): void =>
   void process.stderr.write(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)} ${line}\n`)
 const stallMs = 1000 * number('stall-seconds')
 const summary = new Summary()
+const interrupted = new AbortController()
 
 process.exitCode = await main()
 
@@ -54,8 +56,12 @@ async function main(): Promise<number> {
   const scene = await Scene.open()
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => (closing ??= scene.close())
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void close().finally(() => process.exit(130)))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      interrupted.abort()
+      void close().finally(() => process.exit(130))
+    })
+  }
   try {
     return await run(scene)
   } finally {
@@ -128,7 +134,7 @@ async function shareSources(scene: Scene, origin: ChaosNode): Promise<Source[]> 
 
 /** Faults and fetches, for as long as was asked; resolves when both have come to an end. */
 async function chaos(nodes: readonly ChaosNode[], fetchers: readonly ChaosNode[], sources: readonly Source[]) {
-  const over = AbortSignal.timeout(60_000 * number('minutes'))
+  const over = AbortSignal.any([AbortSignal.timeout(60_000 * number('minutes')), interrupted.signal])
   const options = { calmMs: 1000 * number('calm-seconds'), lastMs: 1000 * number('fault-seconds'), talk }
   const befallen = befall(nodes, new Seeded(`${seed} faults`), options, over)
   const busy = new Set<ChaosNode>()
@@ -149,6 +155,8 @@ async function fetchOnce(node: ChaosNode, source: Source, chance: Seeded): Promi
   const cancel = chance.chance(0.1) ? { cancelMs: chance.between(0, 20_000) } : {}
   const drops = chance.chance(0.7)
   const outcome = await fetchAndJudge(node, source, { stallMs, ...cancel })
+  // Daemons that are ended with the run break no promise.
+  if (interrupted.signal.aborted) return
   summary.count(source, outcome)
   if (outcome.broken !== undefined) summary.broken(`${node.name}, ${source.kind}: ${outcome.broken}`)
   talk(
@@ -157,6 +165,7 @@ async function fetchOnce(node: ChaosNode, source: Source, chance: Seeded): Promi
   const failed = drops ? await dropAndJudge(node, source) : undefined
   if (failed !== undefined) summary.broken(`${node.name}, ${source.kind}: ${failed}`)
   // A dead node answers at once, and would be asked again and again.
+  await pause(LOOK_MS)
   await until('the node is up', () => node.isUp, REST_MS)
 }
 

@@ -47,7 +47,13 @@ const TRANSFER: Transfer = {
   bytesFetched: 1024,
   providers: [PROVIDER]
 }
-const WAITING: Transfer = { ...TRANSFER, state: 'waiting', why: 'none of 1 nodes can send it now', providers: [] }
+const WAITING: Transfer = {
+  ...TRANSFER,
+  state: 'waiting',
+  why: 'none of 1 nodes can send it now',
+  etaSeconds: null,
+  providers: []
+}
 const FAILED: EndedTransfer = {
   ...TRANSFER,
   state: 'failed',
@@ -283,6 +289,14 @@ describe('the commands of transfers', () => {
     const told: Progress[] = []
     await mesh.path('a/b').get({ to: `${daemon.folder}/x`, onProgress: one => told.push(one) })
     assert.deepEqual([told[0]?.etaSeconds, told[0]?.providers[0]], [8, provider])
+  })
+
+  it('get says nothing of the time where the rate says nothing of it', async () => {
+    await start({ get: lines({ ...PROGRESS, phase: 'structure', etaSeconds: null }, GOT) })
+    assert.doesNotMatch((await command(['get', 'a/b'], { terminal: true })).err, /left/)
+    await daemon.stop()
+    await start({ get: lines({ ...PROGRESS, phase: 'copying', etaSeconds: null }, GOT) })
+    assert.match((await command(['get', 'a/b'], { terminal: true })).err, /2\.0s left/)
   })
 
   it('up hands its limits and its lane port to the daemon', async () => {

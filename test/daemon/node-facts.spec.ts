@@ -34,7 +34,10 @@ describe('the facts of a node', () => {
       },
       catalogue: { isSynced: true, names: 0, nodeName: peer => (peer === 'alice' ? 'gpu-1' : undefined) },
       transfers: {
-        list: () => [{ root: 'root', name: null, status: sessionStatus({ etaSeconds: 3, bytesFetched: 4 }) }]
+        list: () => [
+          { root: 'a', name: null, status: sessionStatus({ etaSeconds: 3, bytesFetched: 4 }) },
+          { root: 'b', name: null, status: sessionStatus({ state: 'structure', etaSeconds: 3 }) }
+        ]
       },
       callers: { bytesIn: () => streamBytes },
       laneOf: () => lane,
@@ -72,8 +75,8 @@ describe('the facts of a node', () => {
     assert.equal(laneIs(), null)
   })
 
-  it('tell of each transfer when it will be here', async () => {
-    const [transfer] = (await facts.status()).transfers
-    assert.deepEqual([transfer?.etaSeconds, transfer?.bytesFetched], [3, 4])
+  it('tell of each transfer when it will be here, once its content is on the way', async () => {
+    const [transfer, structure] = (await facts.status()).transfers
+    assert.deepEqual([transfer?.etaSeconds, transfer?.bytesFetched, structure?.etaSeconds], [3, 4, null])
   })
 })

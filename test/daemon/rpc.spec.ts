@@ -8,12 +8,7 @@ import { bytesOf, frame } from '../../daemon/frames.ts'
 import { type Answer, Caller, type Handler, answer } from '../../daemon/rpc.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { FrameKind, Header } from '../../proto/generated/rpc.ts'
-import {
-  FRAME_HEADER_BYTES_MAX,
-  FRAME_PART_BYTES,
-  FRAME_PAYLOAD_BYTES_MAX,
-  REQUESTS_OPEN_MAX
-} from '../../proto/limits.ts'
+import { FRAME_HEADER_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX, REQUESTS_OPEN_MAX } from '../../proto/limits.ts'
 import { settled } from '../helpers/manual-clock.ts'
 import { type MemoryEnd, duplexPair } from '../helpers/memory-duplex.ts'
 import { collect, failsWith } from '../helpers/trees.ts'
@@ -100,31 +95,6 @@ describe('rpc', () => {
       { numRuns: 50 }
     )
     await end()
-  })
-
-  it('tells of a payload as it comes, and of what trickles nothing', async () => {
-    const [asker, answerer] = duplexPair(1024 * 1024)
-    const caller = new Caller(asker)
-    const told: number[] = []
-    const call = collect(caller.call('x', body(''), { ...LARGE, onBytes: bytes => told.push(bytes) }))
-    const sent = frame({ id: 1, kind: FrameKind.ANSWER }, Buffer.alloc(2 * FRAME_PART_BYTES + 1))
-    const bytes = Buffer.concat([...sent, ...frame({ id: 1, kind: FrameKind.END })])
-    const start = bytes.length - Buffer.concat(frame({ id: 1, kind: FrameKind.END })).length - 2 * FRAME_PART_BYTES - 1
-    const seen: number[][] = []
-    for (const [from, to] of [
-      [0, start + FRAME_PART_BYTES - 1],
-      [start + FRAME_PART_BYTES - 1, start + FRAME_PART_BYTES],
-      [start + FRAME_PART_BYTES, start + 2 * FRAME_PART_BYTES],
-      [start + 2 * FRAME_PART_BYTES, bytes.length]
-    ] as const) {
-      await answerer.write([bytes.subarray(from, to)])
-      await settled()
-      seen.push(told.splice(0))
-    }
-    assert.deepEqual(seen, [[], [FRAME_PART_BYTES], [FRAME_PART_BYTES], [1]])
-    assert.equal((await call).length, 1)
-    caller.close()
-    await caller.closed
   })
 
   it('carries a payload at the limit, and makes none past it', async () => {

@@ -5,7 +5,7 @@ import { open, readdir, readFile, rename, rm, stat, truncate, utimes, writeFile 
 import { after, before, describe, it } from 'mocha'
 import { hasCode, type Mesh } from '../../client/index.ts'
 import { connected, type Daemon, must, Scene } from '../helpers/daemons.ts'
-import { Gate } from '../helpers/gate.ts'
+import { Gate, NO_LANES } from '../helpers/gate.ts'
 import { Seeded } from '../helpers/seeded.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
@@ -161,7 +161,7 @@ describe('a file that changes while it is served', function () {
   after(() => scene.close())
 
   it('is not received, and what came of it is not lost once the change is undone', async () => {
-    const origin = await scene.up('a')
+    const origin = await scene.up('a', { env: NO_LANES })
     const gate = await Gate.to(origin)
     try {
       const other = await scene.up('b', { join: await gate.invite(origin) })

@@ -8,7 +8,7 @@ import { after, afterEach, before, describe, it } from 'mocha'
 import { hasCode, PathmeshError } from '../../client/index.ts'
 import { Got } from '../../proto/api.ts'
 import { connected, type Daemon, must, Scene } from '../helpers/daemons.ts'
-import { Gate } from '../helpers/gate.ts'
+import { Gate, NO_LANES } from '../helpers/gate.ts'
 import { Seeded } from '../helpers/seeded.ts'
 import { until } from '../helpers/until.ts'
 
@@ -26,7 +26,7 @@ describe('a transfer that is stopped half way', function () {
 
   before(async () => {
     scene = await Scene.open()
-    origin = await scene.up('a')
+    origin = await scene.up('a', { env: NO_LANES })
     gate = await Gate.to(origin)
     other = await scene.up('b', { join: await gate.invite(origin) })
     await connected(other, origin)

@@ -6,7 +6,7 @@ import { watch } from 'node:fs'
 import { chmod, readdir, readFile, stat } from 'node:fs/promises'
 import { after, before, beforeEach, afterEach, describe, it } from 'mocha'
 import { connected, type Daemon, must, Scene } from '../helpers/daemons.ts'
-import { Gate } from '../helpers/gate.ts'
+import { Gate, NO_LANES } from '../helpers/gate.ts'
 import { Seeded } from '../helpers/seeded.ts'
 import { failsWith } from '../helpers/trees.ts'
 import { until } from '../helpers/until.ts'
@@ -58,7 +58,7 @@ describe('a node that starts again', function () {
   })
 
   it('goes on with a transfer in which it was killed', async () => {
-    const origin = await scene.up('a')
+    const origin = await scene.up('a', { env: NO_LANES })
     const gate = await Gate.to(origin)
     try {
       const other = await scene.up('b', { join: await gate.invite(origin) })

@@ -8,7 +8,7 @@ import { after, afterEach, before, describe, it } from 'mocha'
 import { hasCode, type Mesh } from '../../client/index.ts'
 import { connected, must, Scene } from '../helpers/daemons.ts'
 import { factsOf } from '../helpers/disk-trees.ts'
-import { Gate } from '../helpers/gate.ts'
+import { Gate, NO_LANES } from '../helpers/gate.ts'
 import { Seeded } from '../helpers/seeded.ts'
 import { until } from '../helpers/until.ts'
 
@@ -25,7 +25,7 @@ describe('transfers at once', function () {
 
   before(async () => {
     scene = await Scene.open()
-    const origin = await scene.up('a')
+    const origin = await scene.up('a', { env: NO_LANES })
     gate = await Gate.to(origin)
     const other = await scene.up('b', { join: await gate.invite(origin) })
     await connected(other, origin)

@@ -6,6 +6,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { decodeInvite, encodeInvite } from '../../proto/invite.ts'
 import type { Daemon } from './daemons.ts'
 
+/** The environment of a daemon behind a gate: what moves over lanes does not pass it. */
+export const NO_LANES = { PATHMESH_LANES: '0' }
+
 export class Gate {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()

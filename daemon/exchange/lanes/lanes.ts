@@ -116,6 +116,7 @@ export class Lanes {
   /** The peer is not connected any more. */
   drop(peer: string): void {
     this.#failed.delete(peer)
+    this.#open.delete(peer)
     this.#table.drop(peer)
   }
 

@@ -202,8 +202,8 @@ export class ServingLane implements FrameSink {
       return
     }
     const isOfBlock = bytes?.buffer === block.buffer
-    if (!isOfBlock) this.#parts.blocks.give(this.#holder, block)
-    if (bytes === undefined) {
+    if (!isOfBlock || this.link.isOver) this.#parts.blocks.give(this.#holder, block)
+    if (bytes === undefined || this.link.isOver) {
       this.#finish(request, laneFrame(LaneFrame.END, request.id))
       return
     }

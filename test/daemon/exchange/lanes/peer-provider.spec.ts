@@ -27,9 +27,11 @@ describe('a peer with lanes', () => {
     void answer(far, {
       async *leaves() {
         went.push('stream')
+        yield* []
       },
       async *small() {
         went.push('stream')
+        yield* []
       }
     })
     const lanes: Pick<Lanes, 'lane' | 'opened' | 'how'> = {
@@ -51,9 +53,11 @@ describe('a peer with lanes', () => {
     Object.assign(Object.create(null), {
       async *leaves() {
         went.push('lane')
+        yield* []
       },
       async *small() {
         went.push('lane')
+        yield* []
       }
     })
   const small = (size: number) => [{ cid, size, into: [] }]
