@@ -32,7 +32,8 @@ export const broadcast: Bench = async ({ runs, netns, talk }) => {
       const before = await sent()
       let fromOrigin = 0
       const fetchFrom = async (node: BenchNode): Promise<void> => {
-        fromOrigin += (await fetchAndRelease(node, name)).get(origin.mesh.peerId) ?? 0
+        const came = await fetchAndRelease(node, name)
+        fromOrigin += came.get(origin.mesh.peerId) ?? 0
       }
       slowest.push(await seconds(() => Promise.all(nodes.slice(1).map(fetchFrom))))
       copies.push(((await sent()) - before) / BYTES)

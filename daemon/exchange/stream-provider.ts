@@ -65,7 +65,7 @@ export class StreamProvider implements Provider {
     throw this.#broken('no answer to a request for branches')
   }
 
-  async *small(wanted: readonly WantedSmall[], { signal, onBytes }: BulkOptions = {}): AsyncGenerator<CameSmall[]> {
+  async *small(wanted: readonly WantedSmall[], options: BulkOptions = {}): AsyncGenerator<CameSmall[]> {
     const left = new Map(wanted.map(one => [one.cid.toString(), one]))
     const cids = [...left.values()].map(({ cid }) => cid)
     const maxBytes = cids.length * (BLOCK_BYTES_MAX + 256)
