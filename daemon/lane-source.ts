@@ -2,10 +2,8 @@
 // them itself. What looks different by now goes through the store's reader, which hashes it again.
 
 import type { CID } from 'multiformats/cid'
-import { stat } from 'node:fs/promises'
 import { leafCount } from './content/file-dag.ts'
 import { RAW } from './content/multihash.ts'
-import { fingerprintOf, sameContentStamp } from './content/fingerprint.ts'
 import type { LaneSource } from './exchange/lanes/lane-serving.ts'
 import type { LeavesPlace, SmallPlace } from './exchange/lanes/messages.ts'
 import type { Span } from './exchange/provider.ts'
@@ -14,18 +12,34 @@ import type { Turns } from './exchange/turns.ts'
 import type { FileFacts } from './store/file-table.ts'
 import type { Holding } from './store/holding-table.ts'
 import type { Store } from './store/store.ts'
-import { errno, PathmeshError } from '../proto/errors.ts'
-import { LEAF_BYTES } from '../proto/limits.ts'
+import { PathmeshError } from '../proto/errors.ts'
+import { LANE_PLACES_KEPT, LEAF_BYTES } from '../proto/limits.ts'
 
 export function laneSourceOf(
   store: Store,
   transfers: Pick<Transfers<Holding>, 'arriving'>,
   turns: Pick<Turns, 'take'>
 ): LaneSource {
+  /** Of files that are being asked for, where they lie: many requests ask for one. Whoever reads there looks at its stamp. */
+  const known = new Map<string, FileFacts>()
+  const held = async (file: CID, signal: AbortSignal): Promise<LeavesPlace> => {
+    const key = file.toString()
+    const before = known.get(key)
+    known.delete(key)
+    const facts =
+      before !== undefined && store.holdings.covers(before.path) ? before : await heldFile(file, store, signal)
+    known.set(key, facts)
+    for (const oldest of known.keys()) {
+      if (known.size <= LANE_PLACES_KEPT) break
+      known.delete(oldest)
+    }
+    read(facts, store)
+    return placeOf(facts)
+  }
   return {
     leaves: async (file, spans, _peer, signal) => {
       store.leases.served(file)
-      const place = arrivingPlace(file, spans, transfers) ?? (await heldPlace(file, store, signal))
+      const place = arrivingPlace(file, spans, transfers) ?? (await held(file, signal))
       const count = leafCount(place.size)
       if (spans.some(({ from, to }) => from >= to || to > count))
         throw new PathmeshError('INVALID_ARGUMENT', `${file.toString()} has ${count} leaves`)
@@ -33,6 +47,8 @@ export function laneSourceOf(
     },
     small: cids => smallPlaces(cids, store, transfers),
     leaf: async (file, index) => {
+      // It looks different where it was known to lie; another copy may not.
+      known.delete(file.toString())
       const { signal } = new AbortController()
       for await (const { bytes } of store.reader.leaves(file, [{ from: index, to: index + 1 }], signal)) return bytes
       throw new PathmeshError('NOT_FOUND', `leaf ${index} of ${file.toString()} is not here`)
@@ -56,18 +72,12 @@ function arrivingPlace(
   return { path: arriving.absolute, size: arriving.size, stamp: null }
 }
 
-/** A file that looks as it did; else one that does not, and is hashed again. NOT_FOUND, SOURCE_CHANGED. */
-async function heldPlace(file: CID, store: Store, signal: AbortSignal): Promise<LeavesPlace> {
-  let other: FileFacts | undefined
+/** NOT_FOUND, SOURCE_CHANGED. */
+async function heldFile(file: CID, store: Store, signal: AbortSignal): Promise<FileFacts> {
   for await (const { facts, index } of store.files.places(file)) {
     signal.throwIfAborted()
-    if (!facts.cid.equals(file) || index === 'wrapped' || !store.holdings.covers(facts.path)) continue
-    other ??= facts
-    if (!(await looksSame(facts))) continue
-    read(facts, store)
-    return placeOf(facts)
+    if (facts.cid.equals(file) && index !== 'wrapped' && store.holdings.covers(facts.path)) return facts
   }
-  if (other !== undefined) return placeOf(other)
   // Says why it is not here.
   for await (const _ of store.reader.leaves(file, [{ from: 0, to: 1 }], signal)) break
   throw new PathmeshError('SOURCE_CHANGED', `${file.toString()} has just changed here: ask again`)
@@ -96,15 +106,6 @@ async function smallPlaces(
       return arriving?.has(0) === true ? { path: arriving.absolute, size: arriving.size, stamp: null } : undefined
     })
   )
-}
-
-async function looksSame({ path, fingerprint }: FileFacts): Promise<boolean> {
-  try {
-    return sameContentStamp(fingerprint, fingerprintOf(await stat(path, { bigint: true })))
-  } catch (error) {
-    if (errno(error) === undefined) throw error
-    return false
-  }
 }
 
 function read(facts: FileFacts, store: Store): void {

@@ -177,6 +177,8 @@ export const LANE_SEND_BLOCKS = 3
 export const LANE_TELL_MS = 50
 /** A thread that crashed is started again after so long. */
 export const LANE_RESTART_MS = 1_000
+/** Files whose place is remembered while leaves of them are asked for. */
+export const LANE_PLACES_KEPT = 64
 /** Keys that were issued and are not used yet. */
 export const LANE_KEYS_MAX = 256
 /** Lanes that one peer is served on, the newest: one, and one that it may have lost; and lanes of all. */

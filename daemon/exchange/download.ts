@@ -263,7 +263,7 @@ export class Download {
     // The same content at several places is asked for once.
     const wanted = new Map<string, SmallJob[]>()
     for (const job of left.values()) {
-      const key = job.cid.toString()
+      const key = cidKey(job.cid)
       const jobs = wanted.get(key)
       if (jobs === undefined) wanted.set(key, [job])
       else jobs.push(job)
@@ -283,7 +283,7 @@ export class Download {
       const files = came.flatMap(({ cid, bytes, is }) =>
         is === 'missing'
           ? []
-          : (wanted.get(cid.toString()) ?? []).filter(job => left.has(job.ordinal)).map(job => ({ job, bytes }))
+          : (wanted.get(cidKey(cid)) ?? []).filter(job => left.has(job.ordinal)).map(job => ({ job, bytes }))
       )
       for (const { job, bytes } of files)
         if (bytes !== undefined && bytes.length !== job.size)
@@ -298,9 +298,10 @@ export class Download {
       for (const { job } of files) left.delete(job.ordinal)
       const bytes = came.reduce((sum, { size }) => sum + size, 0)
       if (left.size === 0 && this.#scheduler.isOpen(unit)) this.#came(provider, unit, bytes)
-      else this.#request.onCame(provider, bytes)
+      // That something is missing is no progress.
+      else if (bytes > 0) this.#request.onCame(provider, bytes)
       const gone = came.find(({ is }) => is === 'missing')
-      if (gone !== undefined) throw noLonger(provider, gone.cid.toString(), wanted.get(gone.cid.toString())?.[0]?.path)
+      if (gone !== undefined) throw noLonger(provider, gone.cid.toString(), wanted.get(cidKey(gone.cid))?.[0]?.path)
     }
   }
 

@@ -3,6 +3,7 @@
 
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
+import { cidKey } from '../content/multihash.ts'
 import { Ledger } from '../store/ledger.ts'
 import { FOLLOW_MS, FOLLOW_SPANS_MAX, SMALL_SERVED_MAX } from '../../proto/limits.ts'
 import type { Span } from './provider.ts'
@@ -43,12 +44,12 @@ export class HeldLog {
 
   /** A file of several leaves, of which the first has this number. */
   begin(cid: CID, path: string, size: number, firstOrdinal: number): void {
-    this.#files.set(cid.toString(), { path, size, ordinal: firstOrdinal })
+    this.#files.set(cidKey(cid), { path, size, ordinal: firstOrdinal })
   }
 
   /** A small file that has been written. */
   addSmall(cid: CID, path: string, size: number, ordinal: number): void {
-    this.#small.set(cid.toString(), { path, size, ordinal })
+    this.#small.set(cidKey(cid), { path, size, ordinal })
     for (const oldest of this.#small.keys()) {
       if (this.#small.size <= SMALL_SERVED_MAX) return
       this.#small.delete(oldest)
@@ -57,7 +58,7 @@ export class HeldLog {
 
   /** Where leaves of a file lie, or where a small one does. */
   file(cid: CID): ReceivedFile | undefined {
-    const key = cid.toString()
+    const key = cidKey(cid)
     return this.#files.get(key) ?? this.#small.get(key)
   }
 

@@ -43,7 +43,8 @@ export class Patience {
     const silent = this.#clock.monotonic() - this.#movedAt
     const allowed = this.#sooner?.isIdle() === true ? this.#sooner.ms : this.#ms
     if (silent >= allowed) return this.#lost.abort(this.#onLost())
-    const next = Math.min(this.#ms - silent, this.#sooner?.ms ?? Infinity)
+    // At least a moment: what is left may be less than a clock can tell.
+    const next = Math.max(1, Math.min(this.#ms - silent, this.#sooner?.ms ?? Infinity))
     this.#cancel = this.#clock.after(next, () => this.#look())
   }
 }

@@ -330,13 +330,12 @@ export class Sources {
 /** Each leaf is told of once: so many of them at most cost what they are worth. */
 function add(holds: Ledger, { spans }: HeldMore, provider: Provider): void {
   for (const { from, to } of spans) {
+    const before = holds.count
     const end = Math.min(to, FOLLOWED_LEAVES_MAX)
-    for (let ordinal = from; ordinal < end; ordinal++) {
-      if (holds.has(ordinal))
-        throw new PathmeshError('CORRUPT', `${provider.peer} says twice that it has leaf ${ordinal}`, {
-          details: { peerId: provider.peer }
-        })
-      holds.add(ordinal)
-    }
+    holds.addSpan(from, end)
+    if (holds.count - before < end - from)
+      throw new PathmeshError('CORRUPT', `${provider.peer} says twice what it has`, {
+        details: { peerId: provider.peer }
+      })
   }
 }

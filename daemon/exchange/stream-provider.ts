@@ -2,6 +2,7 @@
 
 import { CID } from 'multiformats/cid'
 import type { Branch } from '../content/file-dag.ts'
+import { cidKey } from '../content/multihash.ts'
 import { checkCid, verify } from '../content/verify.ts'
 import { type Bytes, bytesOf } from '../frames.ts'
 import type { Caller, CallOptions } from '../rpc.ts'
@@ -66,7 +67,7 @@ export class StreamProvider implements Provider {
   }
 
   async *small(wanted: readonly WantedSmall[], options: BulkOptions = {}): AsyncGenerator<CameSmall[]> {
-    const left = new Map(wanted.map(one => [one.cid.toString(), one]))
+    const left = new Map(wanted.map(one => [cidKey(one.cid), one]))
     const cids = [...left.values()].map(({ cid }) => cid)
     const maxBytes = cids.length * (BLOCK_BYTES_MAX + 256)
     const request = SmallRequest.encode({ cids: binary(cids) })
@@ -77,8 +78,8 @@ export class StreamProvider implements Provider {
         ...missing.map(cid => ({ cid, bytes: undefined, is: 'missing' as const, size: 0 }))
       ]
       for (const { cid, is, size } of came) {
-        const asked = left.get(cid.toString())
-        if (!left.delete(cid.toString())) throw this.#broken(`${cid.toString()} was not asked for`)
+        const asked = left.get(cidKey(cid))
+        if (!left.delete(cidKey(cid))) throw this.#broken(`${cid.toString()} was not asked for`)
         if (is === 'here' && asked?.size !== undefined && asked.size !== size)
           throw this.#wrongSize(cid, size, asked.size)
       }

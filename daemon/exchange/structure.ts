@@ -4,7 +4,7 @@
 import type { CID } from 'multiformats/cid'
 import type { Branches } from '../content/branches.ts'
 import type { Branch } from '../content/file-dag.ts'
-import { RAW } from '../content/multihash.ts'
+import { cidKey, RAW } from '../content/multihash.ts'
 import { expand } from '../content/walk.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { REQUEST_CIDS_MAX, TREE_BRANCHES_MAX } from '../../proto/limits.ts'
@@ -28,8 +28,8 @@ export class StructureFetch {
 
   constructor(root: CID, store: BranchStore) {
     this.#store = store
-    this.#seen.add(root.toString())
-    if (root.code !== RAW) this.#found.set(root.toString(), root)
+    this.#seen.add(cidKey(root))
+    if (root.code !== RAW) this.#found.set(cidKey(root), root)
   }
 
   /** Branches known so far. */
@@ -42,11 +42,11 @@ export class StructureFetch {
     while (this.#found.size > 0) {
       signal.throwIfAborted()
       const some = [...firstOf(this.#found.values(), REQUEST_CIDS)]
-      for (const cid of some) this.#found.delete(cid.toString())
+      for (const cid of some) this.#found.delete(cidKey(cid))
       for (const [i, bytes] of (await this.#store.getMany(some)).entries()) {
         const cid = some[i]
         if (cid === undefined) continue
-        if (bytes === undefined) this.#missing.set(cid.toString(), cid)
+        if (bytes === undefined) this.#missing.set(cidKey(cid), cid)
         else this.#open(cid, bytes)
       }
     }
@@ -63,7 +63,7 @@ export class StructureFetch {
     const wanted: Branch[] = []
     let bytes = 0
     for (const { cid, bytes: block } of blocks) {
-      const key = cid.toString()
+      const key = cidKey(cid)
       // What lies below an asked branch is wanted from the moment that its parent was read, which comes before it.
       if (!this.#missing.delete(key) && !this.#found.delete(key)) continue
       this.#open(cid, block)
@@ -78,7 +78,7 @@ export class StructureFetch {
 
   #open(cid: CID, bytes: Uint8Array): void {
     for (const child of expand(cid, bytes)) {
-      const key = child.toString()
+      const key = cidKey(child)
       if (this.#seen.has(key)) continue
       this.#seen.add(key)
       this.#found.set(key, child)

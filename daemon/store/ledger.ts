@@ -19,11 +19,7 @@ export class Ledger {
 
   add(ordinal: number): void {
     const at = ordinal >>> 3
-    if (at >= this.#bits.length) {
-      const larger = new Uint8Array(Math.max(64, 2 * this.#bits.length, at + 1))
-      larger.set(this.#bits)
-      this.#bits = larger
-    }
+    this.#reach(at)
     if (this.has(ordinal)) return
     this.#bits[at] = (this.#bits[at] ?? 0) | (1 << (ordinal & 7))
     this.#count++
@@ -31,7 +27,24 @@ export class Ledger {
 
   /** Those from `from` up to, but not including, `to`. */
   addSpan(from: number, to: number): void {
-    for (let ordinal = from; ordinal < to; ordinal++) this.add(ordinal)
+    let ordinal = from
+    const end = Math.max(from, to)
+    while (ordinal < end && (ordinal & 7) !== 0) this.add(ordinal++)
+    const [first, last] = [ordinal >>> 3, end >>> 3]
+    if (first < last) {
+      this.#reach(last - 1)
+      for (let at = first; at < last; at++) this.#count += 8 - ones(this.#bits[at] ?? 0)
+      this.#bits.fill(0xff, first, last)
+      ordinal = last << 3
+    }
+    while (ordinal < end) this.add(ordinal++)
+  }
+
+  #reach(at: number): void {
+    if (at < this.#bits.length) return
+    const larger = new Uint8Array(Math.max(64, 2 * this.#bits.length, at + 1))
+    larger.set(this.#bits)
+    this.#bits = larger
   }
 
   /** A copy that can be kept; what follows the last bit is cut. */

@@ -134,7 +134,12 @@ async function shareSources(scene: Scene, origin: ChaosNode): Promise<Source[]> 
 
 /** Faults and fetches, for as long as was asked; resolves when both have come to an end. */
 async function chaos(nodes: readonly ChaosNode[], fetchers: readonly ChaosNode[], sources: readonly Source[]) {
-  const over = AbortSignal.any([AbortSignal.timeout(60_000 * number('minutes')), interrupted.signal])
+  // A timer of its own: signals made of AbortSignal.timeout() may be collected before they fire.
+  const ending = new AbortController()
+  const end = (): void => ending.abort()
+  const timer = setTimeout(end, 60_000 * number('minutes'))
+  interrupted.signal.addEventListener('abort', end, { once: true })
+  const over = ending.signal
   const options = { calmMs: 1000 * number('calm-seconds'), lastMs: 1000 * number('fault-seconds'), talk }
   const befallen = befall(nodes, new Seeded(`${seed} faults`), options, over)
   const busy = new Set<ChaosNode>()
@@ -148,6 +153,7 @@ async function chaos(nodes: readonly ChaosNode[], fetchers: readonly ChaosNode[]
     }
   })
   const [faults] = await Promise.all([befallen, ...fetching])
+  clearTimeout(timer)
   return faults satisfies FaultCounts
 }
 

@@ -127,13 +127,14 @@ export class SimProvider implements Provider {
   }
 
   async wrong(_file: CID, _index: number, { signal }: WaitOptions = {}): Promise<boolean> {
-    return this.#one(signal, async () => {
+    const isWithdrawn = await this.#one(signal, async () => {
       const { role } = this.#node.plan
       if (role === 'mute') await this.#sleep(Infinity, signal)
       if (role === 'changed') this.#node.withdraw()
-      else this.#asker.insisted.add(this.peer)
       return role === 'changed'
     })
+    if (!isWithdrawn) this.#asker.insisted.add(this.peer)
+    return isWithdrawn
   }
 
   // --- what goes wrong ---------------------------------------------------------------------------------------------
