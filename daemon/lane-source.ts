@@ -74,6 +74,8 @@ function arrivingPlace(
 
 /** NOT_FOUND, SOURCE_CHANGED. */
 async function heldFile(file: CID, store: Store, signal: AbortSignal): Promise<FileFacts> {
+  const [newest] = await store.files.newest([file])
+  if (newest?.facts.cid.equals(file) === true && store.holdings.covers(newest.facts.path)) return newest.facts
   for await (const { facts, index } of store.files.places(file)) {
     signal.throwIfAborted()
     if (facts.cid.equals(file) && index !== 'wrapped' && store.holdings.covers(facts.path)) return facts

@@ -25,7 +25,7 @@ export const BRANCHES_LOOKUPS = 64
 /** Leaves that one `leaves` request may ask for. */
 export const LEAVES_REQUEST_MAX = 64
 /** Leaves that a session asks for in one request: few enough that several are under way, enough that each is worth its message. */
-export const LEAVES_REQUEST = 8
+export const LEAVES_REQUEST = 16
 /** Small files that a session asks for at a time. */
 export const SMALL_REQUEST_FILES = 256
 /** How long a peer has for a small answer until another is asked as well, and how many are asked. */
@@ -68,6 +68,8 @@ export const STALL_MS = 30_000
 export const READ_STALL_MS = 20_000
 /** A provider that was asked and sends nothing for this long is left for another, or asked again. */
 export const PROVIDER_STALL_MS = 12_000
+/** The same for structure, the first time, where others can be asked as well; the next time it has twice as long. */
+export const STRUCTURE_STALL_MS = 2_000
 /** Between two looks for a provider while there is none; and the longest pause for one that failed for now. */
 export const PROVIDER_RETRY_MS = 500
 export const PROVIDER_RETRY_LAST_MS = 4_000

@@ -2,6 +2,7 @@
 // are asked, and with those who land what came. A peer that fails loses what it was asked for to the others; one that sends what
 // is wrong is told so, and struck if it insists. It ends when all that was added is here, or by a fault of this node.
 
+import { cidKey } from '../content/multihash.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import {
   PUMP_MS,
@@ -151,8 +152,6 @@ export class Download {
 
   /** Gives everybody as much to do as it may have. */
   #pump(): void {
-    this.#cancelPump?.()
-    this.#cancelPump = undefined
     if (this.#signal.aborted) return
     const now = this.#parts.clock.monotonic()
     const room = this.#room
@@ -168,7 +167,7 @@ export class Download {
     }
     this.#giveUp()
     // What others need too long for may be worth asking again.
-    if (this.#scheduler.open > 0) this.#cancelPump = this.#parts.clock.after(PUMP_MS, () => this.#pump())
+    if (this.#scheduler.open > 0) this.#cancelPump ??= this.#parts.clock.after(PUMP_MS, () => this.#pumpAgain())
   }
 
   /** What may be under way: where a rate is set, no more than passes well before it would be called a stall. */
@@ -177,6 +176,11 @@ export class Download {
     return download.perSecond === 0
       ? budget.share
       : Math.min(budget.share, (download.perSecond * WINDOW_PEER_MS) / 1000)
+  }
+
+  #pumpAgain(): void {
+    this.#cancelPump = undefined
+    this.#pump()
   }
 
   /** Ends it where everybody who could be asked has failed for good. */

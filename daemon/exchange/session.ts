@@ -8,7 +8,7 @@ import type { CID } from 'multiformats/cid'
 import { checkTree, type CheckedTree } from '../content/check-tree.ts'
 import { RAW } from '../content/multihash.ts'
 import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { LEAF_BYTES, PROVIDER_STALL_MS, STALL_MS } from '../../proto/limits.ts'
+import { LEAF_BYTES, PROVIDER_STALL_MS, STALL_MS, STRUCTURE_STALL_MS } from '../../proto/limits.ts'
 import { Download, type DownloadParts } from './download.ts'
 import { HeldLog } from './held-log.ts'
 import { onlyLeaf, SinkLanding } from './landing.ts'
@@ -43,6 +43,8 @@ export class Session<Held> {
   readonly #signal: AbortSignal
   readonly #rate: RateMeter
   readonly #providers = new Map<string, { bytes: number; via: ProviderStatus['via'] }>()
+  /** How often a peer that was asked alone said nothing. */
+  readonly #silent = new Map<string, number>()
   #state: SessionState = 'resolving'
   #why: string | null = null
   #checked: CheckedTree | undefined
@@ -171,10 +173,11 @@ export class Session<Held> {
     const provider = await this.#sources.one(this.#signal, why => this.#wait(why))
     this.#enter('structure')
     const { peer } = provider
+    const ms = this.#patienceWith(peer)
     const patience = new Patience(
       this.#parts.clock,
-      PROVIDER_STALL_MS,
-      () => new PathmeshError('TIMEOUT', `${peer} sent nothing for ${PROVIDER_STALL_MS / 1000} s`)
+      ms,
+      () => new PathmeshError('TIMEOUT', `${peer} sent nothing for ${ms / 1000} s`)
     )
     try {
       await ask(provider, AbortSignal.any([this.#signal, patience.signal]))
@@ -182,11 +185,18 @@ export class Session<Held> {
     } catch (error) {
       this.#signal.throwIfAborted()
       if (isOwnFault(error)) throw error
+      if (patience.signal.aborted) this.#silent.set(peer, 1 + (this.#silent.get(peer) ?? 0))
       if (toPathmeshError(error, peer).code === 'CORRUPT') this.#parts.strikes.struck(peer, String(error))
       this.#sources.failed(peer, error)
     } finally {
       patience.stop()
     }
+  }
+
+  /** They are asked one after the other: were many silent for long, the one that is not would be asked too late. */
+  #patienceWith(peer: string): number {
+    if (this.#sources.joined.size < 2) return PROVIDER_STALL_MS
+    return Math.min(PROVIDER_STALL_MS, STRUCTURE_STALL_MS * 2 ** (this.#silent.get(peer) ?? 0))
   }
 
   // --- content -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // A peer that failed for good is left for this transfer; one that failed for now rests, each time for longer. One that is
 // receiving the root itself is followed, so that what it has verified can be asked of it.
 
+import { setMaxListeners } from 'node:events'
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
 import { orAborted, withDeadline } from '../deadline.ts'
@@ -100,6 +101,8 @@ export class Sources {
   use(): () => void {
     if (this.#users++ === 0) {
       this.#stop = new AbortController()
+      // As many hear it as are asked and followed.
+      setMaxListeners(0, this.#stop.signal)
       this.#look()
     }
     let isUsing = true
@@ -287,7 +290,7 @@ export class Sources {
   }
 
   #changed(): void {
-    for (const run of [...this.#listeners]) run()
+    for (const run of this.#listeners) run()
   }
 
   /** `isWhole`: it held all of it, as it said. */

@@ -33,11 +33,12 @@ export class StoreDestination implements Destination<Holding> {
     await this.#store.needSpace(Math.max(0, bytes - (await this.#store.partialBytes(this.#root))))
   }
 
-  /** Several are looked up as whole files alone, which costs little for each. */
   async local(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]> {
-    const { files, reader } = this.#store
-    const known = cids.length === 1 ? [true] : (await files.single(cids)).map(place => place !== undefined)
-    return Promise.all(cids.map((cid, i) => (known[i] === true ? reader.block(cid) : undefined)))
+    const { files, holdings, reader } = this.#store
+    const places = await files.newest(cids)
+    return Promise.all(
+      cids.map((cid, i) => (holdings.covers(places[i]?.facts.path ?? '') ? reader.block(cid) : undefined))
+    )
   }
 
   open(): Promise<SessionSink> {

@@ -2,10 +2,9 @@
 // what was true when the file was hashed; whoever reads must compare the fingerprint. Rows of dead files are skipped.
 
 import type { CID } from 'multiformats/cid'
-import { RAW } from '../content/multihash.ts'
 import { type Fingerprint, sameContentStamp, sameFile } from '../content/fingerprint.ts'
 import type { Database, Table, Write } from './database.ts'
-import { del, put } from './database.ts'
+import { del, lookUpMany, put } from './database.ts'
 import { factsIn, fileRow, idBytes, idIn, inodeKey, placeKey, placeRange } from './file-row.ts'
 
 /**
@@ -50,8 +49,8 @@ export class FileTable {
   readonly #paths: Table<Uint8Array, Uint8Array>
   readonly #inodes: Table<Uint8Array, Uint8Array>
   readonly #places: Table<Uint8Array, Uint8Array>
-  /** Of a file of one leaf: the newest with that content, found without a search. */
-  readonly #single: Table<Uint8Array, Uint8Array>
+  /** Of each block: the newest place, found without a search. */
+  readonly #newest: Table<Uint8Array, Uint8Array>
   readonly #counter: Table<string, number>
   #nextId = 0
   #reserved = 0
@@ -61,7 +60,7 @@ export class FileTable {
     this.#paths = database.bytesTable('paths')
     this.#inodes = database.bytesTable('inodes')
     this.#places = database.bytesTable('places')
-    this.#single = database.bytesTable('single')
+    this.#newest = database.bytesTable('newest-places')
     this.#counter = database.table<number>('counters')
   }
 
@@ -128,32 +127,45 @@ export class FileTable {
       yield put(this.#inodes, inodeKey(facts.fingerprint), key)
     }
     const whole = facts.cid.multihash.bytes
-    if (wrapped || leaves.length === 32) yield put(this.#single, whole, key)
-    if (wrapped || leaves.length > 32)
-      yield put(this.#places, placeKey(whole, id), indexBytes(wrapped ? WRAPPED : WHOLE))
+    if (wrapped || leaves.length > 32) {
+      const index = indexBytes(wrapped ? WRAPPED : WHOLE)
+      yield put(this.#places, placeKey(whole, id), index)
+      yield put(this.#newest, whole, Buffer.concat([index, key]))
+    }
     if (wrapped) return
     const prefix = whole.subarray(0, 2)
     for (let at = 0, index = 0; at < leaves.length; at += 32, index++) {
-      const multihash = new Uint8Array(34)
-      multihash.set(prefix)
-      multihash.set(leaves.subarray(at, at + 32), 2)
-      yield put(this.#places, placeKey(multihash, id), indexBytes(index))
+      const multihash = multihashOf(prefix, leaves, at)
+      const bytes = indexBytes(index)
+      yield put(this.#places, placeKey(multihash, id), bytes)
+      yield put(this.#newest, multihash, Buffer.concat([bytes, key]))
     }
+  }
+
+  /** For each block the newest file that has it; undefined where only a search can tell. */
+  async newest(cids: readonly CID[]): Promise<(Place | undefined)[]> {
+    const found = await lookUpMany(
+      this.#newest,
+      cids.map(cid => cid.multihash.bytes)
+    )
+    const rows = await lookUpMany(
+      this.#files,
+      found.filter(place => place !== undefined).map(place => idBytes(idIn(place)))
+    )
+    let at = 0
+    return found.map(place => {
+      const row = place === undefined ? undefined : rows[at++]
+      if (place === undefined || row === undefined) return undefined
+      return { fileId: idIn(place), facts: factsIn(row), index: readIndex(place) }
+    })
   }
 
   /** For each block a file that is that block as a whole; undefined where only a search can tell. */
   async single(cids: readonly CID[]): Promise<(Place | undefined)[]> {
-    const ids = await this.#single.getMany(cids.map(cid => cid.multihash.bytes))
-    const rows = await this.#files.getMany(ids.filter(id => id !== undefined))
-    let at = 0
-    return cids.map((cid, i) => {
-      const id = ids[i]
-      const row = id === undefined ? undefined : rows[at++]
-      if (id === undefined || row === undefined) return undefined
-      const facts = factsIn(row)
-      if (!facts.cid.equals(cid)) return undefined
-      return { fileId: idIn(id), facts, index: cid.code === RAW ? 0 : 'wrapped' }
-    })
+    const places = await this.newest(cids)
+    return places.map((place, i) =>
+      place !== undefined && cids[i]?.equals(place.facts.cid) === true ? place : undefined
+    )
   }
 
   /** Living files that hold this block, the newest first. */
@@ -177,20 +189,18 @@ export class FileTable {
     yield this.remove(fileId)
     const multihash = facts.cid.multihash.bytes
     yield del(this.#places, placeKey(multihash, fileId))
-    for (let at = 0; at < leaves.length; at += 32) {
-      const leaf = new Uint8Array(34)
-      leaf.set(multihash.subarray(0, 2))
-      leaf.set(leaves.subarray(at, at + 32), 2)
-      yield del(this.#places, placeKey(leaf, fileId))
-    }
+    for (let at = 0; at < leaves.length; at += 32)
+      yield del(this.#places, placeKey(multihashOf(multihash.subarray(0, 2), leaves, at), fileId))
   }
 
-  /** The writes that forget which file is found first for each of these blocks, where it is one of those. */
-  async forgetSingle(cids: readonly CID[], ids: ReadonlySet<number>): Promise<Write[]> {
-    const keys = cids.map(cid => cid.multihash.bytes)
-    const known = await this.#single.getMany(keys)
-    const isOne = (id: Uint8Array | undefined): boolean => id !== undefined && ids.has(idIn(id))
-    return keys.filter((_, i) => isOne(known[i])).map(key => del(this.#single, key))
+  /** The writes that forget where a file and its leaves are found first, where that is one of these files. */
+  async forgetNewest(cid: CID, leaves: Uint8Array, ids: ReadonlySet<number>): Promise<Write[]> {
+    const whole = cid.multihash.bytes
+    const keys: Uint8Array[] = [whole]
+    for (let at = 0; at < leaves.length; at += 32) keys.push(multihashOf(whole.subarray(0, 2), leaves, at))
+    const known = await this.#newest.getMany(keys)
+    const isOne = (place: Uint8Array | undefined): boolean => place !== undefined && ids.has(idIn(place))
+    return keys.filter((_, i) => isOne(known[i])).map(key => del(this.#newest, key))
   }
 
   /** The write that makes a file unknown. Its other rows are skipped from then on. */
@@ -215,6 +225,14 @@ function indexBytes(index: number): Uint8Array {
   const bytes = Buffer.alloc(4)
   bytes.writeUInt32BE(index)
   return bytes
+}
+
+/** The multihash of the leaf whose digest begins at `at`. */
+function multihashOf(prefix: Uint8Array, leaves: Uint8Array, at: number): Uint8Array<ArrayBuffer> {
+  const multihash = new Uint8Array(34)
+  multihash.set(prefix)
+  multihash.set(leaves.subarray(at, at + 32), 2)
+  return multihash
 }
 
 function readIndex(value: Uint8Array): Place['index'] {

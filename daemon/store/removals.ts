@@ -108,14 +108,13 @@ export class Removals {
 
   /** Forgets files that were known before `nextId`: the same root may be on its way here again. */
   async #forgetFiles(held: readonly HeldFile[], nextId: number): Promise<void> {
-    const { database, files, sources } = this.#parts
+    const { database, sources } = this.#parts
     const gone = new Set<number>()
     await database.commitInParts(this.#forgetRows(held, nextId, gone))
     for (let at = 0; at < held.length; at += INDEX_LOOKUPS) {
       const some = held.slice(at, at + INDEX_LOOKUPS)
       const paths = some.flatMap(({ source }) => (source === undefined ? [] : [source]))
-      const cids = some.map(({ cid }) => cid)
-      await database.note([...(await sources.forget(paths, gone)), ...(await files.forgetSingle(cids, gone))])
+      await database.note(await sources.forget(paths, gone))
     }
   }
 
@@ -125,7 +124,9 @@ export class Removals {
       for await (const place of files.places(cid)) {
         if (place.facts.path !== path || place.fileId >= nextId) continue
         gone.add(place.fileId)
-        yield files.forget(place, place.index === 'wrapped' ? new Uint8Array(0) : await digestsOf(cid, branches))
+        const digests = place.index === 'wrapped' ? new Uint8Array(0) : await digestsOf(cid, branches)
+        yield files.forget(place, digests)
+        yield await files.forgetNewest(cid, digests, new Set([place.fileId]))
       }
     }
   }

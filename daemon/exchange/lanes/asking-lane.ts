@@ -1,8 +1,8 @@
 // The end of a lane that asks: it sends orders, verifies what comes, and writes it or hands it over. An order that fails, or is
 // cancelled, is done only when nothing of it is written any more. A peer that sends what was not asked for loses the lane.
 //
-//   open ── all came, or the peer failed it ─────────────> its writes are done: told
-//     └──── cancelled, or wrong bytes: CANCEL is sent ────> its writes are done: told ── what still comes is dropped ──> END
+//   open ── all came, or the peer failed it ─────────────> its file is closed: told
+//     └──── cancelled, or wrong bytes: CANCEL is sent ────> its file is closed: told ── what still comes is dropped ──> END
 
 import { CID } from 'multiformats/cid'
 import { verify } from '../../content/verify.ts'
@@ -16,6 +16,7 @@ import { LaneFrame, type LaneHeader, laneFrame, readFailure } from './frame.ts'
 import type { FrameSink } from './frame-reader.ts'
 import { Link } from './link.ts'
 import {
+  type Fault,
   type LeafCame,
   type LeafWish,
   lost,
@@ -32,9 +33,7 @@ interface Order {
   readonly leaves: Map<number, LeafWish>
   readonly small: Map<number, SmallWish>
   readonly into: string | undefined
-  file: Promise<TargetFile> | undefined
-  /** Writes under way. */
-  writing: number
+  file: TargetFile | undefined
   fault: PathmeshError | undefined
   /** The peer sends no more of it. */
   isAnswered: boolean
@@ -174,8 +173,7 @@ export class AskingLane implements FrameSink {
       leaves: new Map(),
       small: new Map(),
       into,
-      file: into === undefined ? undefined : this.#parts.files.acquire(into),
-      writing: 0,
+      file: undefined,
       fault: undefined,
       isAnswered: false,
       isCancelled: false,
@@ -188,9 +186,17 @@ export class AskingLane implements FrameSink {
     this.#orders.set(id, order)
     this.#untold++
     if (this.link.isOver) this.#failOrder(order, lost(this.#parts.facts.peer, this.link.reason))
-    // A file that cannot be opened is asked for in vain.
-    order.file?.catch((error: unknown) => this.#failOrder(order, toPathmeshError(error, `writing ${into}`)))
+    else if (into !== undefined) this.#openFile(order, into)
     return order
+  }
+
+  #openFile(order: Order, into: string): void {
+    try {
+      order.file = this.#parts.files.acquire(into)
+    } catch (error) {
+      // A file that cannot be opened is asked for in vain.
+      this.#failOrder(order, toPathmeshError(error, `writing ${into}`))
+    }
   }
 
   #leaf(order: Order, index: number, payload: Uint8Array): void {
@@ -209,7 +215,7 @@ export class AskingLane implements FrameSink {
       this.#failOrder(order, this.#corrupt(`sent a wrong leaf ${index}: ${error.message}`, { wrongLeaf: index }))
       return
     }
-    if (order.file === undefined) {
+    if (order.into === undefined || order.file === undefined) {
       // A whole block is given away; of a short leaf, a copy.
       const isWhole = payload.length === LEAF_BYTES
       const bytes = isWhole ? payload : Uint8Array.prototype.slice.call(payload)
@@ -219,27 +225,15 @@ export class AskingLane implements FrameSink {
       this.#tell(order)
       return
     }
-    order.writing++
-    this.#writeLeaf(order, order.file, index, payload)
-      .catch((error: unknown) => this.#failOrder(order, toPathmeshError(error, `writing ${order.into}`)))
-      .finally(() => {
-        order.writing--
-        this.#settle(order)
-      })
-  }
-
-  async #writeLeaf(order: Order, opening: Promise<TargetFile>, index: number, payload: Uint8Array): Promise<void> {
-    const { files } = this.#parts
-    let file
     try {
-      file = await opening
-      await files.write(file, payload, index * LEAF_BYTES)
+      this.#parts.files.write(order.file, payload, index * LEAF_BYTES)
+      order.cameLeaves.push({ index, bytes: undefined })
+      this.#tellSoon(order)
+    } catch (error) {
+      this.#failOrder(order, toPathmeshError(error, `writing ${order.into}`))
     } finally {
       this.#give(payload)
     }
-    order.cameLeaves.push({ index, bytes: undefined })
-    this.#tellSoon(order)
-    await files.flush(file)
   }
 
   #block(order: Order, index: number, payload: Uint8Array): void {
@@ -284,7 +278,7 @@ export class AskingLane implements FrameSink {
   /** Tells how an order ended, once nothing of it is under way here; it is forgotten when the peer has ended it too. */
   #settle(order: Order): void {
     if (order.isAnswered || this.link.isOver) this.#orders.delete(order.id)
-    if (order.isTold || order.writing > 0 || (!order.isAnswered && order.fault === undefined)) return
+    if (order.isTold || (!order.isAnswered && order.fault === undefined)) return
     order.isTold = true
     this.link.touch()
     this.#finish(order)
@@ -293,16 +287,12 @@ export class AskingLane implements FrameSink {
   }
 
   async #finish(order: Order): Promise<void> {
-    // Where it could not be opened, that is told already.
-    const file = await order.file?.catch(() => undefined)
-    if (file !== undefined) await this.#parts.files.release(file)
+    if (order.file !== undefined) await this.#parts.files.release(order.file)
   }
 
   #tellDone(order: Order): void {
-    this.#tell(order)
-    const { fault, id } = order
-    const told = fault === undefined ? undefined : toFault(fault, 'receiving')
-    this.#parts.post({ type: 'done', lane: this.#parts.facts.lane, order: id, fault: told })
+    const { fault } = order
+    this.#tell(order, { fault: fault === undefined ? undefined : toFault(fault, 'receiving') })
     // The end of the lane is the last that is heard of it.
     if (--this.#untold === 0 && this.link.isOver) this.#onEnd(this.link.reason)
   }
@@ -311,14 +301,13 @@ export class AskingLane implements FrameSink {
     order.cancelTell ??= this.#parts.clock.after(LANE_TELL_MS, () => this.#tell(order))
   }
 
-  #tell(order: Order): void {
+  /** All that is new of an order, in one message: each wakes the main thread. */
+  #tell(order: Order, end?: { readonly fault: Fault | undefined }): void {
     order.cancelTell?.()
     order.cancelTell = undefined
-    const names = { lane: this.#parts.facts.lane, order: order.id }
-    const { raw, cameLeaves, cameSmall } = order
-    if (raw > 0) this.#parts.post({ type: 'progress', ...names, bytes: raw })
-    if (cameLeaves.length > 0) this.#parts.post({ type: 'leaves', ...names, came: cameLeaves }, buffersOf(cameLeaves))
-    if (cameSmall.length > 0) this.#parts.post({ type: 'small', ...names, came: cameSmall }, buffersOf(cameSmall))
+    const { raw, cameLeaves: leaves, cameSmall: small } = order
+    const told = { type: 'came', lane: this.#parts.facts.lane, order: order.id, raw, leaves, small, end } as const
+    this.#parts.post(told, [...buffersOf(leaves), ...buffersOf(small)])
     order.raw = 0
     order.cameLeaves = []
     order.cameSmall = []

@@ -188,10 +188,7 @@ export class LaneTable {
       case 'ask':
         this.#answer(thread, message, record)
         return
-      case 'leaves':
-      case 'small':
-      case 'progress':
-      case 'done':
+      case 'came':
         record?.lane?.take(message)
     }
   }

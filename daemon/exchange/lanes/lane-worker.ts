@@ -124,7 +124,7 @@ function take(message: ToThread): void {
       const lane = lanes.get(message.lane)
       if (!(lane instanceof AskingLane)) {
         const fault = toFault(new PathmeshError('NO_PROVIDERS', 'the lane was lost'), 'asking')
-        post({ type: 'done', lane: message.lane, order: message.order, fault })
+        post({ type: 'came', lane: message.lane, order: message.order, raw: 0, leaves: [], small: [], end: { fault } })
       } else if (message.type === 'leaves') lane.leaves(message)
       else lane.small(message)
       return

@@ -7,7 +7,7 @@ import { REQUESTS_OPEN_MAX } from '../../../proto/limits.ts'
 import type { BulkOptions, CameLeaf, CameSmall, LeavesOrder, WantedSmall } from '../provider.ts'
 import { fromFault, type FromThread, type LeafCame, lost, type SmallCame, type ToThread } from './messages.ts'
 
-type OrderMessage = Extract<FromThread, { readonly order: number }>
+type OrderMessage = Extract<FromThread, { readonly type: 'came' }>
 
 export interface LaneComponents {
   readonly lane: number
@@ -42,7 +42,7 @@ export class Lane {
       const { lane } = this.#parts
       return { type: 'leaves', lane, order, file: file.bytes, leaves: wishes, into }
     }
-    for await (const message of this.#run(send, options)) if (message.type === 'leaves') yield* message.came
+    for await (const came of this.#run(send, options)) yield* came.leaves
   }
 
   /** As `Provider.small`. NO_PROVIDERS where the lane breaks. */
@@ -52,17 +52,20 @@ export class Lane {
       const { lane } = this.#parts
       return { type: 'small', lane, order, wanted: wishes }
     }
-    for await (const message of this.#run(send, options))
-      if (message.type === 'small') yield message.came.map(came => smallOf(came, wanted[came.at]?.cid))
+    for await (const came of this.#run(send, options))
+      if (came.small.length > 0) yield came.small.map(one => smallOf(one, wanted[one.at]?.cid))
   }
 
   /** What the thread says of an order. */
   take(message: OrderMessage): void {
-    if (message.type === 'progress') this.#parts.onReceived(message.bytes)
+    const { raw, leaves, small, end } = message
     const order = this.#orders.get(message.order)
-    if (message.type === 'progress') order?.onBytes?.(message.bytes)
-    else if (message.type === 'done') order?.end(message.fault === undefined ? undefined : fromFault(message.fault))
-    else order?.push(message)
+    if (raw > 0) {
+      this.#parts.onReceived(raw)
+      order?.onBytes?.(raw)
+    }
+    if (leaves.length + small.length > 0) order?.push({ leaves, small })
+    if (end !== undefined) order?.end(end.fault === undefined ? undefined : fromFault(end.fault))
   }
 
   /** It takes no more orders; those that it has are ended by its thread. */
@@ -110,9 +113,10 @@ export class Lane {
   }
 }
 
-type Came =
-  | { readonly type: 'leaves'; readonly came: readonly LeafCame[] }
-  | { readonly type: 'small'; readonly came: readonly SmallCame[] }
+interface Came {
+  readonly leaves: readonly LeafCame[]
+  readonly small: readonly SmallCame[]
+}
 
 /** What has come of one order and is not yet taken; no more than was asked for. */
 class Order {

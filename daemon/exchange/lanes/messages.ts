@@ -114,12 +114,17 @@ export type FromThread =
   /** It takes no more orders; those that it has end, and then it does. */
   | { readonly type: 'closing'; readonly lane: number; readonly fault: Fault }
   | { readonly type: 'ended'; readonly lane: number; readonly fault: Fault }
-  | { readonly type: 'leaves'; readonly lane: number; readonly order: number; readonly came: readonly LeafCame[] }
-  | { readonly type: 'small'; readonly lane: number; readonly order: number; readonly came: readonly SmallCame[] }
-  /** Bytes of an order that came in, verified or not. */
-  | { readonly type: 'progress'; readonly lane: number; readonly order: number; readonly bytes: number }
-  /** Nothing of the order is written any more. */
-  | { readonly type: 'done'; readonly lane: number; readonly order: number; readonly fault: Fault | undefined }
+  /** What is new of an order: bytes that came in, verified or not, and what they were. */
+  | {
+      readonly type: 'came'
+      readonly lane: number
+      readonly order: number
+      readonly raw: number
+      readonly leaves: readonly LeafCame[]
+      readonly small: readonly SmallCame[]
+      /** Nothing of it is written any more. */
+      readonly end: { readonly fault: Fault | undefined } | undefined
+    }
   /** Bytes that went out to the peer. */
   | { readonly type: 'served'; readonly lane: number; readonly bytes: number }
   /** A request is answered, or nobody wants it any more. */

@@ -1,9 +1,8 @@
 // What answers one request on a lane, block by block: frames with their headers, ready to be sent. A file that looks different
 // from what was hashed is not read here: the main thread, which can hash it again, is asked for that part.
 
-import { constants } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, read, readSync } from 'node:fs'
+import { promisify } from 'node:util'
 import { leafRange } from '../../content/file-dag.ts'
 import { fingerprintOf, sameContentStamp } from '../../content/fingerprint.ts'
 import { errno, PathmeshError } from '../../../proto/errors.ts'
@@ -18,8 +17,10 @@ export const LANE_BLOCK_BYTES = LANE_HEADER_BYTES + LEAF_BYTES
 export interface SendJob {
   /** The next frames: in `block`, or in a piece of their own. Undefined where there are no more. */
   next(block: Buffer): Promise<Uint8Array | undefined>
-  close(): Promise<void>
+  close(): void
 }
+
+const readSome = promisify(read)
 
 /** NONBLOCK: a FIFO in the place of the file must not hang the open. */
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK
@@ -33,7 +34,7 @@ export class LeavesJob implements SendJob {
   readonly #indexes: readonly number[]
   readonly #place: LeavesPlace
   #at = 0
-  #handle: FileHandle | undefined
+  #fd: number | undefined
   /** Whether the file looked as it did when it was hashed, after the last leaf was read. */
   #looksSame = false
 
@@ -58,38 +59,41 @@ export class LeavesJob implements SendJob {
     return block.subarray(0, LANE_HEADER_BYTES + length)
   }
 
-  async close(): Promise<void> {
-    await this.#handle?.close()
-    this.#handle = undefined
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
   }
 
-  /** Whether the file has these bytes and looked the same all the time. */
+  /**
+   * Whether the file has these bytes and looked the same all the time. Only reading may take a while; a message to another
+   * thread for the rest would cost more than the rest.
+   */
   async #read(block: Buffer, offset: number, length: number): Promise<boolean> {
-    if (this.#handle === undefined) {
-      this.#handle = await openOrGone(this.#place.path)
-      if (this.#handle === undefined) return false
-      this.#looksSame = await this.#isSame(this.#handle)
+    if (this.#fd === undefined) {
+      this.#fd = openOrGone(this.#place.path)
+      if (this.#fd === undefined) return false
+      this.#looksSame = this.#isSame(this.#fd)
     }
-    const handle = this.#handle
+    const fd = this.#fd
     for (let at = 0; at < length;) {
-      const { bytesRead } = await handle.read(block, LANE_HEADER_BYTES + at, length - at, offset + at)
+      const { bytesRead } = await readSome(fd, block, LANE_HEADER_BYTES + at, length - at, offset + at)
       if (bytesRead === 0) return false
       at += bytesRead
     }
     const before = this.#looksSame
-    this.#looksSame = await this.#isSame(handle)
+    this.#looksSame = this.#isSame(fd)
     return before && this.#looksSame
   }
 
-  async #isSame(handle: FileHandle): Promise<boolean> {
+  #isSame(fd: number): boolean {
     const { stamp } = this.#place
-    return stamp === null || sameContentStamp(stamp, fingerprintOf(await handle.stat({ bigint: true })))
+    return stamp === null || sameContentStamp(stamp, fingerprintOf(fstatSync(fd, { bigint: true })))
   }
 }
 
-async function openOrGone(path: string): Promise<FileHandle | undefined> {
+function openOrGone(path: string): number | undefined {
   try {
-    return await open(path, OPEN_FLAGS)
+    return openSync(path, OPEN_FLAGS)
   } catch (error) {
     if (GONE.includes(errno(error))) return undefined
     throw error
@@ -140,7 +144,7 @@ export class SmallJob implements SendJob {
     return filled === 0 ? undefined : block.subarray(0, filled)
   }
 
-  async close(): Promise<void> {
+  close(): void {
     // No file stays open between two blocks.
   }
 

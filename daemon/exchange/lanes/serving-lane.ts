@@ -12,8 +12,7 @@ import {
   LIMIT_PIECE_BYTES,
   REQUEST_CIDS_MAX,
   REQUESTS_OPEN_MAX,
-  SERVE_REQUESTS,
-  STREAM_PIECE_BYTES
+  SERVE_REQUESTS
 } from '../../../proto/limits.ts'
 import type { Holder } from './blocks.ts'
 import { failureFrame, LaneFrame, type LaneHeader, laneFrame } from './frame.ts'
@@ -217,7 +216,7 @@ export class ServingLane implements FrameSink {
     const { bytes, block } = next
     try {
       for (let at = 0; at < bytes.length;) {
-        const most = this.#isLimited ? LIMIT_PIECE_BYTES : STREAM_PIECE_BYTES
+        const most = this.#isLimited ? LIMIT_PIECE_BYTES : bytes.length
         const piece = bytes.subarray(at, at + most)
         if (this.#isLimited && block !== undefined) {
           const { isLimited } = await this.#parts.ask({ type: 'leave', bytes: piece.length })
@@ -250,9 +249,7 @@ export class ServingLane implements FrameSink {
     if (this.#requests.get(request.id) !== request) return
     this.#requests.delete(request.id)
     this.#parts.post({ type: 'released', lane: this.#parts.facts.lane, request: request.id })
-    request.job
-      ?.close()
-      .catch((error: unknown) => this.link.end(toPathmeshError(error, `serving ${this.#parts.facts.peer}`)))
+    request.job?.close()
   }
 
   #tell(): void {

@@ -2,15 +2,25 @@
 // same root ask for it.
 
 import assert from 'node:assert/strict'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { beforeEach, describe, it } from 'mocha'
 import { Scheduler, type Unit } from '../../../daemon/exchange/scheduler.ts'
 import { Ledger } from '../../../daemon/store/ledger.ts'
-import { ENDGAME_MS, LEAF_BYTES, LEAVES_REQUEST, WINDOW_FIRST_BYTES, WINDOW_STREAM_BYTES } from '../../../proto/limits.ts'
+import {
+  ENDGAME_MS,
+  LEAF_BYTES,
+  LEAVES_REQUEST,
+  WINDOW_FIRST_BYTES,
+  WINDOW_STREAM_BYTES
+} from '../../../proto/limits.ts'
 import { Broadcast } from './broadcast.ts'
 import { SchedulerModel } from './scheduler-model.ts'
 
-const leafUnit = (ordinal: number, group: string | undefined): Unit => ({ ordinals: [ordinal], bytes: LEAF_BYTES, group })
+const leafUnit = (ordinal: number, group: string | undefined): Unit => ({
+  ordinals: [ordinal],
+  bytes: LEAF_BYTES,
+  group
+})
 const holding = (...ordinals: number[]): Ledger => {
   const ledger = new Ledger()
   for (const ordinal of ordinals) ledger.add(ordinal)
@@ -40,12 +50,18 @@ describe('Scheduler', () => {
       { weight: 3, arbitrary: fc.record({ type: fc.constant('add' as const), size: fc.integer({ min: 1, max: 3 }) }) },
       { weight: 2, arbitrary: fc.record({ type: fc.constant('join' as const), name, isWhole: fc.boolean() }) },
       { weight: 1, arbitrary: fc.record({ type: fc.constant('leave' as const), name }) },
-      { weight: 6, arbitrary: fc.record({ type: fc.constant('take' as const), name, room: fc.integer({ min: 1, max: 64 }) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({ type: fc.constant('take' as const), name, room: fc.integer({ min: 1, max: 64 }) })
+      },
       { weight: 4, arbitrary: fc.record({ type: fc.constant('came' as const), name, at: fc.nat(9) }) },
       { weight: 2, arbitrary: fc.record({ type: fc.constant('giveBack' as const), name, lacks: fc.boolean() }) },
       { weight: 2, arbitrary: fc.record({ type: fc.constant('gets' as const), name, ordinal: fc.nat(30) }) },
       { weight: 1, arbitrary: fc.record({ type: fc.constant('hurry' as const), ordinal: fc.nat(30) }) },
-      { weight: 2, arbitrary: fc.record({ type: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 2_000 }) }) }
+      {
+        weight: 2,
+        arbitrary: fc.record({ type: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 2_000 }) })
+      }
     )
     fc.assert(
       fc.property(fc.array(event, { maxLength: 120 }), events => {
@@ -98,7 +114,10 @@ describe('Scheduler', () => {
     addLeaves(4)
     join('seed')
     join('receiver', holding(0, 1, 2))
-    assert.deepEqual(scheduler.take('seed', 1, 0).map(({ ordinals }) => ordinals), [[3]])
+    assert.deepEqual(
+      scheduler.take('seed', 1, 0).map(({ ordinals }) => ordinals),
+      [[3]]
+    )
   })
 
   it('asks for what somebody waits for before all else, and says whether it is on its way', () => {
@@ -151,7 +170,10 @@ describe('Scheduler', () => {
     assert.deepEqual(takeAll('one'), [0, 1, 2])
     scheduler.leave('one')
     assert.deepEqual([scheduler.pending, scheduler.open, scheduler.inFlight], [3, 3, 0])
-    assert.deepEqual(takeAll('two').toSorted(), [0, 1, 2])
+    assert.deepEqual(
+      takeAll('two').toSorted((a, b) => a - b),
+      [0, 1, 2]
+    )
   })
 
   it('asks a receiver again for what it lacked once it has all', () => {

@@ -12,7 +12,9 @@ import { MemoryBranches } from '../../helpers/trees.ts'
 
 const DIFFERENT = 3
 const random = new Seeded('simulated content')
-const LEAVES = Array.from({ length: DIFFERENT }, () => random.bytes(DIFFERENT * LEAF_BYTES).subarray(LEAF_BYTES, 2 * LEAF_BYTES))
+const LEAVES = Array.from({ length: DIFFERENT }, () =>
+  random.bytes(DIFFERENT * LEAF_BYTES).subarray(LEAF_BYTES, 2 * LEAF_BYTES)
+)
 const DIGESTS = LEAVES.map(bytes => digest(hashCode('blake3'), bytes))
 
 export interface SmallContent {

@@ -90,7 +90,7 @@ export class SimNode {
     this.isUp = false
     this.availableSince = undefined
     this.#gone?.abort(new PathmeshError('ABORTED', `${this.id} crashed`))
-    for (const fail of [...this.waits]) fail(new PathmeshError('NO_PROVIDERS', `the connection to ${this.id} was lost`))
+    for (const fail of this.waits) fail(new PathmeshError('NO_PROVIDERS', `the connection to ${this.id} was lost`))
   }
 
   restart(): void {
@@ -106,7 +106,10 @@ export class SimNode {
   }
 
   has(ordinal: number): boolean {
-    return this.isWhole || (this.transfers.isRunning(this.world.content.root.toString()) && this.destination.ledger.has(ordinal))
+    return (
+      this.isWhole ||
+      (this.transfers.isRunning(this.world.content.root.toString()) && this.destination.ledger.has(ordinal))
+    )
   }
 
   /** Verified bytes came. */
@@ -138,15 +141,23 @@ export class SimNode {
   #judge(error: unknown): void {
     const { schedule, nodes } = this.world
     this.failed++
-    const isTyped = error instanceof PathmeshError && ['NO_PROVIDERS', 'TIMEOUT', 'CORRUPT', 'SOURCE_CHANGED'].includes(error.code)
+    const isTyped =
+      error instanceof PathmeshError && ['NO_PROVIDERS', 'TIMEOUT', 'CORRUPT', 'SOURCE_CHANGED'].includes(error.code)
     if (!isTyped) return schedule.fail(new Violation(`${this.id} failed with ${String(error)}`))
     const idle = nodes.find(
-      node => node !== this && node.plan.role === 'honest' && schedule.now - (node.availableSince ?? Infinity) > NOTICED_MS
+      node =>
+        node !== this && node.plan.role === 'honest' && schedule.now - (node.availableSince ?? Infinity) > NOTICED_MS
     )
     if (idle !== undefined)
-      schedule.fail(new Violation(`${this.id} failed with ${error.code} while ${idle.id} had all of it: ${error.message}`))
+      schedule.fail(
+        new Violation(`${this.id} failed with ${error.code} while ${idle.id} had all of it: ${error.message}`)
+      )
     const isChanged = nodes.some(node => node.plan.role === 'changed')
-    if (error.code === 'SOURCE_CHANGED' && !isChanged && nodes.every(node => node.plan.role !== 'claims' && node.plan.role !== 'mute'))
+    if (
+      error.code === 'SOURCE_CHANGED' &&
+      !isChanged &&
+      nodes.every(node => node.plan.role !== 'claims' && node.plan.role !== 'mute')
+    )
       schedule.fail(new Violation(`${this.id} says that a source changed, and none did`))
   }
 

@@ -58,7 +58,10 @@ export function drawPlan(seed: string): Plan {
     small: random.between(0, 6),
     loss: random.pick([0, 0, 0.05, 0.2]),
     // The order in which they are known says nothing of them.
-    nodes: nodes.map(node => ({ node, at: random.next() })).toSorted((a, b) => a.at - b.at).map(({ node }) => node)
+    nodes: nodes
+      .map(node => ({ node, at: random.next() }))
+      .toSorted((a, b) => a.at - b.at)
+      .map(({ node }) => node)
   }
 }
 

@@ -20,7 +20,8 @@ import type { SimNode } from './node.ts'
 
 /** Parts of a leaf that come one after the other. */
 const PARTS = 4
-const TRICKLE_BYTES = 1_024
+/** So little that even all requests of a peer together make no progress. */
+const TRICKLE_BYTES = 256
 const TRICKLE_MS = 1_000
 
 export class SimProvider implements Provider {
@@ -41,7 +42,8 @@ export class SimProvider implements Provider {
     return this.#one(signal, async () => {
       const { content } = this.#node.world
       await this.#misbehave(signal)
-      const isThere = (cid: CID): boolean => this.#node.plan.isWhole || this.#node.isWhole || this.#node.destination.keepsBranch(cid)
+      const isThere = (cid: CID): boolean =>
+        this.#node.plan.isWhole || this.#node.isWhole || this.#node.destination.keepsBranch(cid)
       const blocks = await Promise.all(
         cids.filter(isThere).map(async cid => ({ cid, bytes: (await content.branches.get(cid)) ?? new Uint8Array(0) }))
       )
@@ -50,12 +52,16 @@ export class SimProvider implements Provider {
     })
   }
 
-  async *small(wanted: readonly WantedSmall[], { signal, onBytes }: BulkOptions = {}): AsyncGenerator<readonly CameSmall[]> {
+  async *small(
+    wanted: readonly WantedSmall[],
+    { signal, onBytes }: BulkOptions = {}
+  ): AsyncGenerator<readonly CameSmall[]> {
+    const { small } = this.#node.world.content
+    for (const { cid } of wanted) this.#assertWanted(small.get(cid.toString())?.ordinal ?? -1)
     yield* this.#many(signal, async function* (this: SimProvider) {
       await this.#misbehave(signal, onBytes)
       for (const { cid } of wanted) {
-        const known = this.#node.world.content.small.get(cid.toString())
-        this.#assertWanted(known?.ordinal ?? -1)
+        const known = small.get(cid.toString())
         if (known === undefined || !this.#node.has(known.ordinal)) {
           yield [{ cid, bytes: undefined, is: 'missing', size: 0 }]
           continue
@@ -69,20 +75,20 @@ export class SimProvider implements Provider {
   }
 
   async *leaves({ file, leaves }: LeavesOrder, { signal, onBytes }: BulkOptions = {}): AsyncGenerator<CameLeaf> {
+    const { content } = this.#node.world
+    if (!file.equals(content.file)) throw new Violation('another file is asked for')
+    for (const { index } of leaves) this.#assertWanted(content.first + index)
     yield* this.#many(signal, async function* (this: SimProvider) {
-      const { content } = this.#node.world
-      if (!file.equals(content.file)) throw new Violation('another file is asked for')
-      for (const { index } of leaves) this.#assertWanted(content.first + index)
       for (const { index, size } of leaves) {
         await this.#misbehave(signal, onBytes)
         this.#assertHas(content.first + index)
         for (let part = 0; part < PARTS; part++) {
           await this.#uplink(size / PARTS, signal)
           onBytes?.(size / PARTS)
+          this.#asker.moved()
         }
         this.#node.sentLeaves++
         if (this.#isWrong(index)) throw this.#corrupt(`leaf ${index}`, { wrongLeaf: index })
-        this.#asker.moved()
         yield { index, bytes: content.leaves[index] }
       }
     })
@@ -162,7 +168,9 @@ export class SimProvider implements Provider {
   }
 
   #corrupt(what: string, details: Record<string, unknown>): PathmeshError {
-    return new PathmeshError('CORRUPT', `${this.peer}: ${what} is wrong`, { details: { peerId: this.peer, ...details } })
+    return new PathmeshError('CORRUPT', `${this.peer}: ${what} is wrong`, {
+      details: { peerId: this.peer, ...details }
+    })
   }
 
   #assertHas(ordinal: number): void {

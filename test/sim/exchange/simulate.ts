@@ -52,12 +52,14 @@ async function run(seed: string, plan: Plan): Promise<ExchangeOutcome> {
   await schedule.runUntil(ms + REST_MS)
   for (const { id, timers, struck, insisted } of world.nodes) {
     if (timers > 0) throw new Violation(`${id} left ${timers} timers`)
-    for (const peer of insisted) if (!struck.has(peer)) throw new Violation(`${id} did not strike ${peer}, which insisted`)
+    for (const peer of insisted)
+      if (!struck.has(peer)) throw new Violation(`${id} did not strike ${peer}, which insisted`)
   }
   for (const { peer } of world.open) throw new Violation(`a request to ${peer} is still open`)
   const sum = (of: (node: SimNode) => number): number => world.nodes.reduce((all, node) => all + of(node), 0)
   const trace = createHash('sha256')
-  for (const { id, sentBytes, fetched, failed } of world.nodes) trace.update(`${id} ${sentBytes} ${fetched} ${failed} ${ms}\n`)
+  for (const { id, sentBytes, fetched, failed } of world.nodes)
+    trace.update(`${id} ${sentBytes} ${fetched} ${failed} ${ms}\n`)
   return {
     seed,
     trace: trace.digest('hex').slice(0, 16),
