@@ -1,7 +1,7 @@
 // Fetches of one large file from one node to another, each beside the TLS floor and whatever else is to be compared: what the benches
 // `fetch` and `stream` have in common.
 
-import { open } from 'node:fs/promises'
+import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { median, seconds } from './figures.ts'
 import { makeFile } from './files.ts'
@@ -46,7 +46,7 @@ export async function fetchRuns(
     floor.push(took)
     floorCpu.sender += (senderCpu * GiB) / bytes / runs
     floorCpu.receiver += (receiverCpu * GiB) / bytes / runs
-    await settled(place)
+    await settled(place, bytes)
     const before = [await a.cpu(), await b.cpu()] as const
     ours.push(await seconds(() => fetchOnce(b, bytes)))
     sender.add(a.pid, before[0], await a.cpu(), bytes)
@@ -75,9 +75,21 @@ async function fetchOnce({ mesh }: BenchNode, bytes: number): Promise<void> {
   if (got.bytesFetched < bytes) throw new Error(`${got.bytesFetched} bytes were fetched of ${bytes}`)
 }
 
-/** Nothing of what came before waits to be written, and nobody pays for it who comes after. */
-export async function settled(place: Place): Promise<void> {
+/**
+ * The same start for everybody: nothing of what came before waits to be written, and memory for three times `bytes` has just been in
+ * use. A virtual machine gives memory that was not back to its host, and whoever touches it first pays for getting it again.
+ */
+export async function settled(place: Place, bytes: number): Promise<void> {
   await run('sync', ['-f', place.folder])
+  const path = join(place.folder, 'scratch.bin')
+  const piece = Buffer.alloc(MiB, 7)
+  const handle = await open(path, 'w')
+  try {
+    for (let at = 0; at < 3 * bytes; at += piece.length) await handle.write(piece, 0, piece.length, at)
+  } finally {
+    await handle.close()
+    await rm(path)
+  }
 }
 
 /** Writes and syncs so many bytes, which come from nowhere. */

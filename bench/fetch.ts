@@ -25,7 +25,7 @@ export const fetch: Bench = async options => {
     const target = join(place.folder, 'target.bin')
     const { ours, floor, figures } = await fetchRuns(place, {}, options, async path => {
       if (nginx !== undefined) {
-        await settled(place)
+        await settled(place, bytes)
         const before = await nginx.cpu()
         const took = await seconds(async () => {
           curlCpu += ((await nginx.fetch(basename(path), target)) * GiB) / bytes / runs
@@ -34,7 +34,7 @@ export const fetch: Bench = async options => {
         nginxCpu.add(nginx.pid, before, await nginx.cpu(), bytes)
         await rm(target)
       }
-      await settled(place)
+      await settled(place, bytes)
       disk.push(await seconds(() => writeSynced(target, bytes)))
       await rm(target)
       steps.push(await stepCosts(path, target, bytes))

@@ -53,8 +53,8 @@ export const READER_BRANCHES_BYTES = 32 * MiB
 /** Spans in one answer that tells what is held, and bytes of all of them while a root is received. */
 export const FOLLOW_SPANS_MAX = 8_192
 export const FOLLOW_BYTES_MAX = GiB
-/** Leaves of a root, in the order of the walk, that are followed: 16 TiB, in 2 MiB of memory. */
-export const FOLLOWED_LEAVES_MAX = 2 ** 24
+/** Leaves of a root, in the order of the walk, that are followed: 2 TiB, in 256 KiB of memory for each who is followed. */
+export const FOLLOWED_LEAVES_MAX = 2 ** 21
 /** Between two of them. */
 export const FOLLOW_MS = 50
 /** Bytes given to a stream at once: larger ones block the other streams of a connection. */
@@ -118,6 +118,9 @@ export const UNITS_PLANNED_MAX = 1_024
 /** What another peer would need for a unit, beyond what an idle one would, before that one is asked as well. */
 export const ENDGAME_MS = 250
 export const ENDGAME_FACTOR = 2
+/** Units that are planned before the first is asked for, or after so long: something to choose from. */
+export const UNITS_CHOICE = 256
+export const PUMP_FIRST_MS = 20
 /** Between two looks whether somebody with nothing to do can be asked for what others are slow with. */
 export const PUMP_MS = 100
 /** Bytes that have to come for a provider to have made progress: a trickle is none. */
@@ -181,6 +184,8 @@ export const LANE_TELL_MS = 50
 export const LANE_RESTART_MS = 1_000
 /** Files whose place is remembered while leaves of them are asked for. */
 export const LANE_PLACES_KEPT = 64
+/** Leaves that are written at once. */
+export const LANE_WRITE_BLOCKS = 4
 /** Keys that were issued and are not used yet. */
 export const LANE_KEYS_MAX = 256
 /** Lanes that one peer is served on, the newest: one, and one that it may have lost; and lanes of all. */

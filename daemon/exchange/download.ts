@@ -5,7 +5,9 @@
 import { cidKey } from '../content/multihash.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import {
+  PUMP_FIRST_MS,
   PUMP_MS,
+  UNITS_CHOICE,
   UNITS_PLANNED_MAX,
   WINDOW_LANE_BYTES,
   WINDOW_PEER_MS,
@@ -43,6 +45,8 @@ export interface DownloadRequest {
   readonly sources: Sources
   readonly landing: Landing
   readonly signal: AbortSignal
+  /** Whether somebody waits for the first before the second. */
+  readonly isInOrder: boolean
   /** Bytes came from a peer, verified or not: enough of them to be progress. */
   readonly onProgress: () => void
   /** Verified bytes of content came from a peer. */
@@ -69,7 +73,7 @@ export class Download {
   constructor(request: DownloadRequest, parts: DownloadParts) {
     this.#parts = parts
     this.#request = request
-    this.#scheduler = new Scheduler(parts.self)
+    this.#scheduler = new Scheduler(parts.self, request)
     this.#signal = AbortSignal.any([request.signal, this.#stop.signal])
     this.#stopHearing = request.sources.onChange(() => this.#meet())
     parts.budget.join(this)
@@ -106,7 +110,9 @@ export class Download {
     this.#signal.throwIfAborted()
     if (work.type === 'small') this.#left.set(work, new Map(work.jobs.map(job => [job.ordinal, job])))
     this.#scheduler.add(work)
-    this.#pump()
+    // Once there is something to choose from: several nodes that begin at the same time are not to begin with the same.
+    if (this.#request.isInOrder || this.#scheduler.pending >= UNITS_CHOICE) this.#pump()
+    else this.#cancelPump ??= this.#parts.clock.after(PUMP_FIRST_MS, () => this.#pumpAgain())
     while (this.#scheduler.pending >= UNITS_PLANNED_MAX) await this.#change()
   }
 
@@ -119,6 +125,7 @@ export class Download {
 
   /** Resolves when all that was added is here. */
   async finish(): Promise<void> {
+    this.#pump()
     while (this.#scheduler.open > 0) {
       this.#signal.throwIfAborted()
       await this.#change()
@@ -155,16 +162,18 @@ export class Download {
     if (this.#signal.aborted) return
     const now = this.#parts.clock.monotonic()
     const room = this.#room
+    let isAnyGiven = false
     for (let isGiven = true; isGiven;) {
       isGiven = false
       // A request each in turn, so that the first does not get all of what little there is.
       for (const [peer, { provider }] of this.#request.sources.joined) {
         const units = this.#scheduler.take(peer, room, now).filter(isWork)
         if (units.length === 0) continue
-        isGiven = true
+        isGiven = isAnyGiven = true
         this.#start(provider, units)
       }
     }
+    if (isAnyGiven) this.#wake()
     this.#giveUp()
     // What others need too long for may be worth asking again.
     if (this.#scheduler.open > 0) this.#cancelPump ??= this.#parts.clock.after(PUMP_MS, () => this.#pumpAgain())
@@ -320,8 +329,8 @@ export class Download {
         if (request.work.every(one => !this.#scheduler.isOpen(one)))
           request.stop.abort(new PathmeshError('ABORTED', 'another peer was faster'))
     }
-    this.#pump()
-    this.#wake()
+    // More is asked for when a request is over: one for each leaf that came would be many small ones.
+    if (this.#scheduler.open === 0) this.#wake()
   }
 
   async #failed(provider: Provider, request: Request, asked: Asked, error: unknown): Promise<void> {

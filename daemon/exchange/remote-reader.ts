@@ -129,7 +129,7 @@ export class RemoteReader implements Branches {
 
   #download(landing: Landing, signal: AbortSignal, onFailed: (error: unknown) => void, onMoved: () => void): Download {
     const download = new Download(
-      { sources: this.#sources, landing, signal, onProgress: onMoved, onCame: onMoved },
+      { sources: this.#sources, landing, signal, isInOrder: true, onProgress: onMoved, onCame: onMoved },
       this.#parts
     )
     download.failed.catch(onFailed)

@@ -58,6 +58,7 @@ interface Place {
 
 export class Scheduler {
   readonly #self: string
+  readonly #isInOrder: boolean
   readonly #pending = new Set<Unit>()
   readonly #hurried = new Set<Unit>()
   readonly #askers = new Map<Unit, Set<Peer>>()
@@ -65,11 +66,15 @@ export class Scheduler {
   readonly #places = new WeakMap<Unit, Place>()
   /** Counts how often the peers, or what kind they are, have changed. */
   #membership = 0
+  /** Where the next request begins, as long as nobody else is known to receive; undefined until there is something to ask for. */
+  #cursor: number | undefined
   #inFlight = 0
 
-  /** `self` is the name that the others know this node by. */
-  constructor(self: string) {
+  /** `self` is the name that the others know this node by; in order, what was added first is asked for first. */
+  constructor(self: string, { isInOrder = false }: { readonly isInOrder?: boolean } = {}) {
     this.#self = self
+    this.#isInOrder = isInOrder
+    if (isInOrder) this.#cursor = 0
   }
 
   /** Units that nobody was asked for. */
@@ -156,6 +161,8 @@ export class Scheduler {
     if (peer === undefined) return []
     const free = Math.min(peer.window - peer.inFlight, room - this.#inFlight)
     if (free <= 0 && !(peer.inFlight === 0 && this.#inFlight === 0)) return []
+    // Room for a small request is left to grow into that for a larger one.
+    if (peer.inFlight > 0 && free < Math.min(peer.window, WINDOW_FIRST_BYTES) / 4) return []
     const first = this.#next(peer)
     if (first === undefined) return this.#endgame(peer, now)
     if (peer.inFlight >= WINDOW_OTHERS_BYTES && this.#isForOthers(peer, first)) return []
@@ -172,6 +179,7 @@ export class Scheduler {
       bytes += next.bytes
     }
     for (const unit of units) this.#ask(peer, unit, now)
+    if (!this.#isInOrder && this.#cursor !== undefined) this.#cursor = (units.at(-1)?.ordinals.at(-1) ?? 0) + 1
     return units.toSorted((a, b) => (a.ordinals[0] ?? 0) - (b.ordinals[0] ?? 0))
   }
 
@@ -217,18 +225,36 @@ export class Scheduler {
       except?.has(unit) !== true && (group === undefined || unit.group === group) && holdsUnit(peer, unit)
     for (const unit of this.#hurried) if (fits(unit)) return unit
     const receivers = this.#receivers()
+    if (receivers.length === 0) return this.#inTurn(fits)
     let best: Unit | undefined
     let bestCost = Infinity
     for (const unit of this.#pending) {
       if (!fits(unit)) continue
-      // Among peers that hold all, any order is as good: that of the file is best for the disks.
-      if (receivers.length === 0) return unit
       const cost = this.#cost(peer, unit, receivers)
       if (cost >= bestCost) continue
       ;[best, bestCost] = [unit, cost]
       if (cost === 0) break
     }
     return best
+  }
+
+  /**
+   * Of peers that hold all, any order is as good: that of the file is best for the disks. It begins somewhere else on each
+   * node, since others may be about to receive the same, and not known yet.
+   */
+  #inTurn(fits: (unit: Unit) => boolean): Unit | undefined {
+    if (this.#cursor === undefined) {
+      const ordinals = [...this.#pending].map(({ ordinals: [first = 0] }) => first)
+      const first = Math.min(...ordinals)
+      this.#cursor = first + Math.floor(answersFor(this.#self, first) * (Math.max(...ordinals) - first))
+    }
+    let before: Unit | undefined
+    for (const unit of this.#pending) {
+      if (!fits(unit)) continue
+      if ((unit.ordinals[0] ?? 0) >= this.#cursor) return unit
+      before ??= unit
+    }
+    return before
   }
 
   /** What is to be asked for first costs least. */

@@ -238,6 +238,7 @@ export class Session<Held> {
         sources: this.#sources,
         landing,
         signal: this.#signal,
+        isInOrder: false,
         onProgress: () => this.#stall?.moved(),
         onCame: (provider, bytes) => this.#came(provider, bytes)
       },

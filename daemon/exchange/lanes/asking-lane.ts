@@ -9,7 +9,7 @@ import { verify } from '../../content/verify.ts'
 import { bytesOf } from '../../frames.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../../proto/errors.ts'
 import { LeavesRequest, SmallRequest } from '../../../proto/generated/exchange.ts'
-import { BLOCK_BYTES_MAX, LANE_TELL_MS, LEAF_BYTES } from '../../../proto/limits.ts'
+import { BLOCK_BYTES_MAX, LANE_TELL_MS, LANE_WRITE_BLOCKS, LEAF_BYTES } from '../../../proto/limits.ts'
 import { spansOf } from '../held-log.ts'
 import type { Holder } from './blocks.ts'
 import { LaneFrame, type LaneHeader, laneFrame, readFailure } from './frame.ts'
@@ -34,6 +34,10 @@ interface Order {
   readonly small: Map<number, SmallWish>
   readonly into: string | undefined
   file: TargetFile | undefined
+  /** Leaves that follow each other, to be written at once: each write wakes another thread. */
+  run: { readonly first: number; readonly blocks: Uint8Array[] } | undefined
+  /** Writes under way. */
+  writing: number
   fault: PathmeshError | undefined
   /** The peer sends no more of it. */
   isAnswered: boolean
@@ -174,6 +178,8 @@ export class AskingLane implements FrameSink {
       small: new Map(),
       into,
       file: undefined,
+      run: undefined,
+      writing: 0,
       fault: undefined,
       isAnswered: false,
       isCancelled: false,
@@ -225,15 +231,33 @@ export class AskingLane implements FrameSink {
       this.#tell(order)
       return
     }
-    try {
-      this.#parts.files.write(order.file, payload, index * LEAF_BYTES)
-      order.cameLeaves.push({ index, bytes: undefined })
-      this.#tellSoon(order)
-    } catch (error) {
-      this.#failOrder(order, toPathmeshError(error, `writing ${order.into}`))
-    } finally {
-      this.#give(payload)
-    }
+    if (order.run !== undefined && order.run.first + order.run.blocks.length !== index)
+      this.#writeRun(order, order.file)
+    order.run ??= { first: index, blocks: [] }
+    order.run.blocks.push(payload)
+    if (order.run.blocks.length === LANE_WRITE_BLOCKS || order.leaves.size === 0) this.#writeRun(order, order.file)
+  }
+
+  /** Writes what has come and follows each other. */
+  #writeRun(order: Order, file: TargetFile): void {
+    const { run } = order
+    if (run === undefined) return
+    order.run = undefined
+    order.writing++
+    this.#parts.files
+      .write(file, run.blocks, run.first * LEAF_BYTES)
+      .then(
+        () => {
+          for (const i of run.blocks.keys()) order.cameLeaves.push({ index: run.first + i, bytes: undefined })
+          this.#tellSoon(order)
+        },
+        (error: unknown) => this.#failOrder(order, toPathmeshError(error, `writing ${order.into}`))
+      )
+      .finally(() => {
+        for (const block of run.blocks) this.#give(block)
+        order.writing--
+        this.#settle(order)
+      })
   }
 
   #block(order: Order, index: number, payload: Uint8Array): void {
@@ -278,12 +302,23 @@ export class AskingLane implements FrameSink {
   /** Tells how an order ended, once nothing of it is under way here; it is forgotten when the peer has ended it too. */
   #settle(order: Order): void {
     if (order.isAnswered || this.link.isOver) this.#orders.delete(order.id)
-    if (order.isTold || (!order.isAnswered && order.fault === undefined)) return
+    if (order.run !== undefined && (order.isAnswered || order.fault !== undefined)) this.#endRun(order)
+    if (order.isTold || order.writing > 0 || (!order.isAnswered && order.fault === undefined)) return
     order.isTold = true
     this.link.touch()
     this.#finish(order)
       .catch((error: unknown) => (order.fault ??= toPathmeshError(error, 'writing')))
       .finally(() => this.#tellDone(order))
+  }
+
+  /** What was verified of an order that ends is written, too, unless it failed. */
+  #endRun(order: Order): void {
+    if (order.fault === undefined && order.file !== undefined) {
+      this.#writeRun(order, order.file)
+      return
+    }
+    for (const block of order.run?.blocks ?? []) this.#give(block)
+    order.run = undefined
   }
 
   async #finish(order: Order): Promise<void> {

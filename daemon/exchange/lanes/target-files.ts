@@ -1,24 +1,26 @@
 // The files that orders of one thread write: opened when the first order names one, closed when the last is done with it.
 
-import { closeSync, constants, fdatasync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, constants, fdatasync, openSync, rmSync, writeSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
 import { toPathmeshError } from '../../../proto/errors.ts'
 import { FLUSH_BYTES } from '../../../proto/limits.ts'
 import type { SmallTarget } from '../provider.ts'
 
 const syncFile = promisify(fdatasync)
+const writeFile = promisify(writev)
 
 export interface TargetFile {
   readonly path: string
   readonly fd: number
   users: number
   unflushed: number
+  /** Settles when what was begun before is written: of several that write one file, all but one would spin for its lock. */
+  writing: Promise<void>
   /** Settles when what was written is on the disk; a failure is met by whoever writes next, or closes it. */
   flushing: Promise<void>
   failure: unknown
 }
 
-/** All of it with synchronous calls, since a message to another thread costs more than writing to the cache of the disk does. */
 export class TargetFiles {
   readonly #open = new Map<string, TargetFile>()
 
@@ -31,7 +33,15 @@ export class TargetFiles {
     }
     try {
       const fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW)
-      const file = { path, fd, users: 1, unflushed: 0, flushing: Promise.resolve(), failure: undefined }
+      const file = {
+        path,
+        fd,
+        users: 1,
+        unflushed: 0,
+        writing: Promise.resolve(),
+        flushing: Promise.resolve(),
+        failure: undefined
+      }
       this.#open.set(path, file)
       return file
     } catch (error) {
@@ -39,15 +49,26 @@ export class TargetFiles {
     }
   }
 
-  /** Writes all of `bytes`. Now and then it puts what was written on the disk, so that little is left to do in the end. */
-  write(file: TargetFile, bytes: Uint8Array, offset: number): void {
+  /** Writes these one after the other. Now and then it puts what was written on the disk, so that little is left in the end. */
+  write(file: TargetFile, blocks: readonly Uint8Array[], offset: number): Promise<void> {
+    const writing = file.writing.then(() => this.#write(file, blocks, offset))
+    file.writing = writing.catch(() => undefined)
+    return writing
+  }
+
+  async #write(file: TargetFile, blocks: readonly Uint8Array[], offset: number): Promise<void> {
+    let left = [...blocks]
     try {
       if (file.failure !== undefined) throw file.failure
-      for (let at = 0; at < bytes.length;) at += writeSync(file.fd, bytes, at, bytes.length - at, offset + at)
+      for (let at = offset; left.length > 0;) {
+        const { bytesWritten } = await writeFile(file.fd, left, at)
+        at += bytesWritten
+        file.unflushed += bytesWritten
+        left = after(left, bytesWritten)
+      }
     } catch (error) {
       throw toPathmeshError(error, `writing ${file.path}`)
     }
-    file.unflushed += bytes.length
     if (file.unflushed < FLUSH_BYTES) return
     file.unflushed = 0
     file.flushing = file.flushing
@@ -69,6 +90,18 @@ export class TargetFiles {
       throw toPathmeshError(error, `writing ${file.path}`)
     }
   }
+}
+
+/** What is left of blocks of which so many bytes are done. */
+function after(blocks: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  const left = [...blocks]
+  for (let done = bytes; done > 0;) {
+    const first = left.shift()
+    if (first === undefined) break
+    if (first.length > done) left.unshift(first.subarray(done))
+    done -= first.length
+  }
+  return left
 }
 
 /** Writes a whole small file over whatever an earlier attempt left. Nothing is synced. */

@@ -37,7 +37,7 @@ describe('RemoteReader', () => {
     )
   })
 
-  const readerOf = (signal = never) => 
+  const readerOf = (signal = never) =>
     new RemoteReader({ roots: [root], hints: [], signal }, { ...downloadParts(clock), local, peers })
   const entry = async (reader: RemoteReader, path: string) => {
     const found = await clock.drive(resolvePath(root, [path], reader))

@@ -73,6 +73,7 @@ describe('Scheduler', () => {
   })
 
   it('asks for leaves of one file in their order, several a request, and never more than a request may hold', () => {
+    scheduler = new Scheduler('self', { isInOrder: true })
     addLeaves(40)
     join('one')
     const request = scheduler.take('one', Infinity, 0)
@@ -82,6 +83,30 @@ describe('Scheduler', () => {
       request.map((_, n) => n)
     )
     assert.equal(request.length + takeAll('one').length, WINDOW_FIRST_BYTES / LEAF_BYTES)
+  })
+
+  it('begins elsewhere on each node, as long as nobody else is known to receive, and comes round to all', () => {
+    const firsts = new Set<number | undefined>()
+    for (const self of ['a', 'b', 'c', 'd', 'e']) {
+      scheduler = new Scheduler(self)
+      addLeaves(40)
+      join('one')
+      const asked: number[] = []
+      for (
+        let units = scheduler.take('one', Infinity, 0);
+        units.length > 0;
+        units = scheduler.take('one', Infinity, 0)
+      ) {
+        asked.push(...units.flatMap(({ ordinals }) => ordinals))
+        for (const unit of units) scheduler.came('one', unit, 0)
+      }
+      firsts.add(asked[0])
+      assert.deepEqual(
+        asked.toSorted((a, b) => a - b),
+        asked.map((_, n) => n)
+      )
+    }
+    assert.ok(firsts.size > 1)
   })
 
   it('asks for units without a group one at a time, and for different groups apart', () => {

@@ -123,7 +123,10 @@ describe('StreamProvider', () => {
     const garbage: Answer = { body: bytesOf(Buffer.from([0xff, 0xff, 0xff])), payload: Buffer.of() }
     await assert.rejects(lying('tree', garbage).tree([cid]), failsWith('CORRUPT'))
     await assert.rejects(collect(lying('small', garbage).small([small(cid)])), failsWith('CORRUPT'))
-    await assert.rejects(collect(lying('leaves', garbage).leaves({ file: cid, leaves: wanted(cid, 0) })), failsWith('CORRUPT'))
+    await assert.rejects(
+      collect(lying('leaves', garbage).leaves({ file: cid, leaves: wanted(cid, 0) })),
+      failsWith('CORRUPT')
+    )
     await assert.rejects(lying('have', garbage).have([cid]), failsWith('CORRUPT'))
     await assert.rejects(lying('wrong', garbage).wrong(cid, 0), failsWith('CORRUPT'))
   })
@@ -132,7 +135,10 @@ describe('StreamProvider', () => {
     const [cid] = leafOf('x')
     await assert.rejects(lying('tree').tree([cid]), failsWith('CORRUPT'))
     await assert.rejects(collect(lying('small').small([small(cid)])), failsWith('CORRUPT', /leaves out/))
-    await assert.rejects(collect(lying('leaves').leaves({ file: cid, leaves: wanted(cid, 0) })), failsWith('CORRUPT', /leaves out/))
+    await assert.rejects(
+      collect(lying('leaves').leaves({ file: cid, leaves: wanted(cid, 0) })),
+      failsWith('CORRUPT', /leaves out/)
+    )
     await assert.rejects(lying('have').have([cid]), failsWith('CORRUPT'))
     await assert.rejects(lying('wrong').wrong(cid, 0), failsWith('CORRUPT'))
   })
@@ -207,7 +213,10 @@ describe('StreamProvider', () => {
         throw new PathmeshError('SOURCE_CHANGED', 'share it again')
       }
     })
-    await assert.rejects(collect(provider.leaves({ file: cid, leaves: wanted(leafOf('\u0001')[0], 0, 1) })), failsWith('SOURCE_CHANGED'))
+    await assert.rejects(
+      collect(provider.leaves({ file: cid, leaves: wanted(leafOf('\u0001')[0], 0, 1) })),
+      failsWith('SOURCE_CHANGED')
+    )
     await assert.rejects(provider.have([cid]), failsWith('INCOMPATIBLE'))
   })
 

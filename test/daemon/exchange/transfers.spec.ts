@@ -146,12 +146,20 @@ describe('Transfers', () => {
   it('tells a provider that a leaf was wrong, and goes on with another one', async () => {
     const liar = another('two')
     peers.all.delete('one')
-    liar.leaf = (bytes, index) => ({ index, bytes: index === 3 ? Buffer.alloc(bytes.length, 1) : bytes })
+    let sent = 0
+    const came: number[] = []
+    liar.leaf = (bytes, index) => {
+      if (++sent > 3) return { index, bytes: Buffer.alloc(bytes.length, 1) }
+      came.push(index)
+      return { index, bytes }
+    }
     peers.all.set('one', provider)
     await clock.drive(fetch(await content.add(large)))
     assertArrived(large)
-    assert.deepEqual(liar.asked.wrong, [3])
-    assert.ok(!provider.asked.leaves.includes(0), 'what had come was asked for again')
+    assert.equal(liar.asked.wrong.length, 1)
+    // What was on its way to the disk when the lie came may be asked for once more.
+    const again = came.filter(index => provider.asked.leaves.includes(index))
+    assert.ok(again.length <= 1, 'what had come was asked for again')
   })
 
   for (const [what, code, withdraws] of [
