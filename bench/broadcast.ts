@@ -9,8 +9,8 @@ import { allConnected, type BenchNode, makePlace, type NodeOptions, type Place }
 
 const MiB = 2 ** 20
 const NODES = 8
-const BYTES = 64 * MiB
-const RATE = 16
+const BYTES = 192 * MiB
+const RATE = 24
 
 export const broadcast: Bench = async ({ runs, netns, talk }) => {
   const place = await makePlace()

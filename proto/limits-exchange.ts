@@ -107,6 +107,8 @@ export const WINDOW_FIRST_BYTES = 4 * MiB
 export const WINDOW_PEER_MS = 1_000
 /** What may be asked of a peer that holds all, of what others that receive it will have before long: so it sends each of them something else. */
 export const WINDOW_OTHERS_BYTES = 2 * MiB
+/** How long such a peer has had nothing else to send before it is asked for that: who answers for it may be slow, or gone. */
+export const OTHERS_MS = 1_000
 /** The most that may be asked of one peer whose bytes wait on the disk's side of a lane, or in memory. */
 export const WINDOW_LANE_BYTES = 32 * MiB
 export const WINDOW_STREAM_BYTES = 16 * MiB

@@ -12,6 +12,7 @@ import {
   ENDGAME_MS,
   LEAF_BYTES,
   LEAVES_REQUEST,
+  OTHERS_MS,
   WINDOW_FIRST_BYTES,
   WINDOW_OTHERS_BYTES,
   WINDOW_PEER_MS
@@ -45,6 +46,8 @@ interface Peer {
   perSecond: number
   measuredAt: number
   measuredBytes: number
+  /** When it was last asked for what this node is the first to answer for, or joined. */
+  ownAt: number
   /** When it last brought something, or was first asked. */
   cameAt: number
 }
@@ -134,6 +137,7 @@ export class Scheduler {
       perSecond: 0,
       measuredAt: now,
       measuredBytes: 0,
+      ownAt: now,
       cameAt: now
     })
   }
@@ -165,7 +169,8 @@ export class Scheduler {
     if (peer.inFlight > 0 && free < Math.min(peer.window, WINDOW_FIRST_BYTES) / 4) return []
     const first = this.#next(peer)
     if (first === undefined) return this.#endgame(peer, now)
-    if (peer.inFlight >= WINDOW_OTHERS_BYTES && this.#isForOthers(peer, first)) return []
+    if (!this.#isForOthers(peer, first)) peer.ownAt = now
+    else if (now - peer.ownAt < OTHERS_MS || peer.inFlight >= WINDOW_OTHERS_BYTES) return []
     const units = [first]
     let bytes = first.bytes
     // Several requests at a time, so that the peer reads one while another is on its way.
@@ -231,7 +236,8 @@ export class Scheduler {
     for (const unit of this.#pending) {
       if (!fits(unit)) continue
       const cost = this.#cost(peer, unit, receivers)
-      if (cost >= bestCost) continue
+      // Of what others answer for the last, since they begin with the first.
+      if (cost > bestCost || (cost === bestCost && cost === 0)) continue
       ;[best, bestCost] = [unit, cost]
       if (cost === 0) break
     }

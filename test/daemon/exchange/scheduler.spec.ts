@@ -10,6 +10,7 @@ import {
   ENDGAME_MS,
   LEAF_BYTES,
   LEAVES_REQUEST,
+  OTHERS_MS,
   WINDOW_FIRST_BYTES,
   WINDOW_STREAM_BYTES
 } from '../../../proto/limits.ts'
@@ -140,9 +141,25 @@ describe('Scheduler', () => {
     join('seed')
     join('receiver', holding(0, 1, 2))
     assert.deepEqual(
-      scheduler.take('seed', 1, 0).map(({ ordinals }) => ordinals),
+      scheduler.take('seed', 1, OTHERS_MS).map(({ ordinals }) => ordinals),
       [[3]]
     )
+  })
+
+  it('asks one that has all for what others answer for only when those have had the time to fetch it', () => {
+    const units = addLeaves(40)
+    join('seed')
+    join('receiver', new Ledger())
+    const own: number[] = []
+    for (let now = 0; now < OTHERS_MS; now += 100) {
+      for (const ordinal of takeAll('seed', 0)) {
+        scheduler.came('seed', units[ordinal] ?? assert.fail(), 0)
+        own.push(ordinal)
+      }
+    }
+    assert.ok(own.length > 5 && own.length < 35, `${own.length} of 40`)
+    assert.deepEqual(takeAll('seed', OTHERS_MS - 1), [])
+    assert.ok(takeAll('seed', OTHERS_MS).length > 0)
   })
 
   it('asks for what somebody waits for before all else, and says whether it is on its way', () => {
@@ -212,8 +229,8 @@ describe('Scheduler', () => {
   })
 
   for (const [nodes, leaves, copies] of [
-    [2, 200, 1.1],
-    [8, 400, 1.3]
+    [2, 200, 1.05],
+    [8, 400, 1.15]
   ] as const)
     it(`has a seed send each unit ${copies} times at most on average where ${nodes} nodes follow each other`, () => {
       const broadcast = new Broadcast(nodes, leaves)

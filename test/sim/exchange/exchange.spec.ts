@@ -24,7 +24,7 @@ describe('fetching from each other, whatever happens', function () {
   })
 
   it('has one that has all of it send it little more than once to eight who fetch it at once', async () => {
-    const { copies, fetched } = await simulateExchange('broadcast', broadcastPlan(8, 512))
+    const { copies, fetched } = await simulateExchange('broadcast', broadcastPlan(8, 256))
     assert.equal(fetched, 8)
     assert.ok(copies <= 1.25, `${copies} copies`)
   })
