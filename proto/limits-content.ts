@@ -38,3 +38,5 @@ export const HASH_SEGMENT_BYTES = 64 * MiB
 export const HASH_BATCH_FILES = 256
 /** A hashing thread that had no work for this long ends, and gives its memory back. */
 export const HASH_IDLE_MS = 5_000
+/** Sizes of which the digest of so many zeros is remembered. */
+export const ZERO_DIGESTS_KEPT = 64

@@ -139,7 +139,7 @@ export const REOPEN_MS = 1_000
 /** Files looked up in the index at a time. */
 export const INDEX_LOOKUPS = 1_000
 /** Rows that are read on the main thread at a time. */
-export const LOOKED_UP_MAX = 64
+export const LOOKED_UP_MAX = 256
 /** Rows in one write to the index, which is one wait for the disk: some 2 MB. */
 export const INDEX_BATCH_ROWS = 16_000
 /** Threads that read and write small files, and how long an idle one is kept. */

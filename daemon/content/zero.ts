@@ -2,13 +2,14 @@
 // Refuses to look at bytes: the CID tells.
 
 import type { CID } from 'multiformats/cid'
-import { LEAF_BYTES } from '../../proto/limits.ts'
+import { LEAF_BYTES, ZERO_DIGESTS_KEPT } from '../../proto/limits.ts'
 import { DIGEST_BYTES, RAW, digest } from './multihash.ts'
 
 const zeros = new Uint8Array(LEAF_BYTES)
-const fullLeaf = new Map<number, Uint8Array>()
+/** Of some sizes, for each hash: trees have many files of one. */
+const known = new Map<string, Uint8Array>()
 
-/** Whether a raw leaf of `size` bytes is all zeros. Only the digest of a full leaf is remembered: the rest are last ones. */
+/** Whether a raw leaf of `size` bytes is all zeros. */
 export function isZeroLeaf(cid: CID, size: number): boolean {
   if (cid.code !== RAW || size < 1 || size > LEAF_BYTES) return false
   const { code, digest: expected } = cid.multihash
@@ -16,8 +17,14 @@ export function isZeroLeaf(cid: CID, size: number): boolean {
 }
 
 function zeroDigest(code: number, size: number): Uint8Array {
-  if (size < LEAF_BYTES) return digest(code, zeros.subarray(0, size))
-  const found = fullLeaf.get(code) ?? digest(code, zeros)
-  fullLeaf.set(code, found)
+  const key = `${code} ${size}`
+  const found = known.get(key) ?? digest(code, zeros.subarray(0, size))
+  // The one that was wanted last goes last.
+  known.delete(key)
+  known.set(key, found)
+  for (const oldest of known.keys()) {
+    if (known.size <= ZERO_DIGESTS_KEPT) break
+    known.delete(oldest)
+  }
   return found
 }

@@ -13,7 +13,7 @@ import { isCutOff, Oracle } from './oracle.ts'
 import { snapshotOfBytes } from './snapshot.ts'
 import { Victim } from './victim.ts'
 
-const KILLS = Number(process.env['PATHMESH_KILLS'] ?? 20)
+const KILLS = Number(process.env['PATHMESH_KILLS'] ?? 16)
 const SEED = process.env['PATHMESH_SEED'] ?? String(Date.now())
 /** Milliseconds that a start is taken to last until one was measured. */
 const START_MS = 700

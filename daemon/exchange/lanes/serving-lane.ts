@@ -1,5 +1,5 @@
-// The end of a lane that serves: requests are answered block by block, in turns, while the next block is read ahead; as many blocks
-// as a bound allows are under way. It reads nothing for a peer that takes nothing.
+// The end of a lane that serves: requests are answered one after the other, block by block, while the next block is read ahead; as
+// many blocks as a bound allows are under way. It reads nothing for a peer that takes nothing.
 
 import { CID } from 'multiformats/cid'
 import { checkCid } from '../../content/verify.ts'
@@ -39,7 +39,7 @@ export class ServingLane implements FrameSink {
   readonly link: Link
   readonly #parts: LaneParts
   readonly #holder: Holder = { held: 0 }
-  /** All that are not answered; those that wait to be looked up; those that have a turn. */
+  /** All that are not answered; those that wait to be looked up; those that can be read. */
   readonly #requests = new Map<number, Request>()
   readonly #queue: Request[] = []
   readonly #turns: Request[] = []
@@ -183,7 +183,7 @@ export class ServingLane implements FrameSink {
     }
   }
 
-  /** Reads the next block of whoever has waited longest for a turn. */
+  /** Reads the next block of whoever is first. */
   async #readOne(): Promise<void> {
     const taken = this.#parts.blocks.take(this.#holder)
     const block = taken instanceof Promise ? await taken : taken
@@ -206,7 +206,8 @@ export class ServingLane implements FrameSink {
       this.#finish(request, laneFrame(LaneFrame.END, request.id))
       return
     }
-    this.#turns.push(request)
+    // One after the other: if all were answered at a time they would end at a time, and leave nothing under way.
+    this.#turns.unshift(request)
     this.#ready.push({ bytes, block: isOfBlock ? block : undefined })
   }
 

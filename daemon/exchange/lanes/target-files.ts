@@ -2,7 +2,7 @@
 
 import { closeSync, constants, fdatasync, openSync, rmSync, writeSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
-import { toPathmeshError } from '../../../proto/errors.ts'
+import { errno, toPathmeshError } from '../../../proto/errors.ts'
 import { FLUSH_BYTES } from '../../../proto/limits.ts'
 import type { SmallTarget } from '../provider.ts'
 
@@ -107,8 +107,7 @@ function after(blocks: readonly Uint8Array[], bytes: number): Uint8Array[] {
 /** Writes a whole small file over whatever an earlier attempt left. Nothing is synced. */
 export function writeSmallFile({ path, mode }: SmallTarget, bytes: Uint8Array): void {
   try {
-    rmSync(path, { force: true })
-    const fd = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode)
+    const fd = createFile(path, mode)
     try {
       for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at)
     } finally {
@@ -116,5 +115,17 @@ export function writeSmallFile({ path, mode }: SmallTarget, bytes: Uint8Array): 
     }
   } catch (error) {
     throw toPathmeshError(error, `writing ${path}`)
+  }
+}
+
+function createFile(path: string, mode: number): number {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+  try {
+    return openSync(path, flags, mode)
+  } catch (error) {
+    if (errno(error) !== 'EEXIST') throw error
+    // Seldom there, and to look first would cost as much as to write.
+    rmSync(path, { force: true })
+    return openSync(path, flags, mode)
   }
 }
