@@ -12,7 +12,7 @@ export interface Duplex {
   /** The PeerId at the other end, as text. */
   readonly peer: string
   /** Sends all of it, never interleaved with another write; resolves when there is room for more. */
-  write(bytes: readonly Uint8Array[], options?: { signal?: AbortSignal }): Promise<void>
+  write(bytes: readonly Uint8Array[], options?: WriteOptions): Promise<void>
   /** Exactly `n` bytes, or null at a clean end before the first. */
   read(n: number, options?: { signal?: AbortSignal }): Promise<Uint8Array | null>
   /** Fills `target`; false at a clean end before the first byte. */
@@ -20,6 +20,12 @@ export interface Duplex {
   readonly closed: Promise<void>
   close(): Promise<void>
   abort(error: Error): void
+}
+
+export interface WriteOptions {
+  readonly signal?: AbortSignal
+  /** Waited for before some of the bytes go out, and told how many they are. What has begun is not given up by the signal then. */
+  readonly pace?: ((bytes: number) => Promise<void>) | undefined
 }
 
 /** Bytes that are not shared with another thread, which is what the codecs take. */
@@ -68,9 +74,11 @@ export async function readFrame(stream: Duplex, onPart: OnPart = () => undefined
   }
   // What has begun must go on: a frame that is promised and not sent would hold its buffer.
   const deadline = new AbortController()
-  const cancel = systemClock.after(FRAME_MS, () =>
-    deadline.abort(new PathmeshError('TIMEOUT', `${stream.peer} stopped in the middle of a frame`))
-  )
+  const wait = (): (() => void) =>
+    systemClock.after(FRAME_MS, () =>
+      deadline.abort(new PathmeshError('TIMEOUT', `${stream.peer} stopped in the middle of a frame`))
+    )
+  let cancel = wait()
   try {
     const options = { signal: deadline.signal }
     const encoded = await stream.read(headerBytes, options)
@@ -83,6 +91,8 @@ export async function readFrame(stream: Duplex, onPart: OnPart = () => undefined
       if (!(await stream.readInto(part, options)))
         throw new PathmeshError('CORRUPT', `${stream.peer} ended in the middle of a frame`)
       onPart(header, part.length)
+      cancel()
+      cancel = wait()
     }
     return { header, payload }
   } finally {

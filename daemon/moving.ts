@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Budget } from './exchange/budget.ts'
 import type { DownloadParts } from './exchange/download.ts'
+import { Heard } from './exchange/heard.ts'
 import { type How, Lanes } from './exchange/lanes/lanes.ts'
 import { PeerProvider } from './exchange/peer-provider.ts'
 import { RateLimit, type RateLimits } from './exchange/rate-limit.ts'
@@ -77,7 +78,14 @@ export async function startMoving(given: MovingParts): Promise<Moving> {
       return new PeerProvider(new StreamProvider(await contents.get(peer)), lanes, clock)
     }
   }
-  const parts: DownloadParts = { self, clock, budget: new Budget(), download: limits.download, strikes }
+  const parts: DownloadParts = {
+    self,
+    clock,
+    budget: new Budget(),
+    download: limits.download,
+    heard: new Heard(clock),
+    strikes
+  }
   const transfers = new Transfers<Holding>({ ...parts, peers })
   const lanes = await Lanes.start({
     listen: config.lanes ? laneListen(config) : null,

@@ -5,13 +5,15 @@ import { hasCode, isErrorCode, PathmeshError, toPathmeshError } from '../proto/e
 import { FrameKind, type Header } from '../proto/generated/rpc.ts'
 import { ANSWER_WRITE_MS, REQUESTS_OPEN_MAX } from '../proto/limits.ts'
 import { systemClock } from './clock.ts'
-import { type Bytes, type Duplex, type Frame, frame, readFrame } from './frames.ts'
+import { type Bytes, type Duplex, type Frame, type WriteOptions, frame, readFrame } from './frames.ts'
 
 export interface Answer {
   readonly body: Bytes
   readonly payload: Uint8Array
   /** Whether no other follows: then the end of all answers goes out with it. */
   readonly last?: boolean
+  /** Waited for before some of it goes out. */
+  readonly pace?: ((bytes: number) => Promise<void>) | undefined
 }
 
 export interface RequestContext {
@@ -198,12 +200,20 @@ async function answerOne(
 ): Promise<void> {
   const { id, method } = header
   // An asker that does not read holds what its answers are made of: it is cut off, and asks again when it is back.
-  const send = async (bytes: readonly Uint8Array[], options: { signal?: AbortSignal } = {}): Promise<void> => {
-    const cancel = systemClock.after(ANSWER_WRITE_MS, () =>
-      stream.abort(new PathmeshError('TIMEOUT', `${stream.peer} took nothing for ${ANSWER_WRITE_MS / 1000} s`))
-    )
+  const send = async (bytes: readonly Uint8Array[], { pace, ...options }: WriteOptions = {}): Promise<void> => {
+    const wait = (): (() => void) =>
+      systemClock.after(ANSWER_WRITE_MS, () =>
+        stream.abort(new PathmeshError('TIMEOUT', `${stream.peer} took nothing for ${ANSWER_WRITE_MS / 1000} s`))
+      )
+    let cancel = wait()
+    // What this node holds back itself is not the asker's fault.
+    const paced = async (count: number): Promise<void> => {
+      cancel()
+      await pace?.(count)
+      cancel = wait()
+    }
     try {
-      await stream.write(bytes, options)
+      await stream.write(bytes, pace === undefined ? options : { ...options, pace: paced })
     } finally {
       cancel()
     }
@@ -215,10 +225,10 @@ async function answerOne(
       throw new PathmeshError('INCOMPATIBLE', `this node does not know the request ${name}`)
     }
     const end = frame({ id, kind: FrameKind.END })
-    for await (const { body, payload, last = false } of handler(header.body, { peer: stream.peer, signal })) {
+    for await (const { body, payload, last = false, pace } of handler(header.body, { peer: stream.peer, signal })) {
       signal.throwIfAborted()
       const answered = frame({ id, kind: FrameKind.ANSWER, body }, payload)
-      await send(last ? [...answered, ...end] : answered, { signal })
+      await send(last ? [...answered, ...end] : answered, { signal, pace })
       if (last) return
     }
     await send(end)

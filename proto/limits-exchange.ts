@@ -125,6 +125,8 @@ export const UNITS_CHOICE = 256
 export const PUMP_FIRST_MS = 20
 /** Between two looks whether somebody with nothing to do can be asked for what others are slow with. */
 export const PUMP_MS = 100
+/** How many times longer a wait may last while this node, or what a peer sends to another transfer, is the reason of it. */
+export const EXCUSED_FACTOR = 20
 /** Bytes that have to come for a provider to have made progress: a trickle is none. */
 export const PROGRESS_BYTES = 64 * KiB
 /** Small files of a root that is being received which can be sent on: each costs some hundred bytes. */

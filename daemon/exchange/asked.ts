@@ -4,6 +4,7 @@
 import type { Clock } from '../clock.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { PROGRESS_BYTES, PROVIDER_STALL_MS } from '../../proto/limits.ts'
+import type { Heard } from './heard.ts'
 import { Patience } from './patience.ts'
 import type { Work } from './plan.ts'
 
@@ -16,15 +17,17 @@ export class Asked {
   readonly requests = new Set<Request>()
   readonly #peer: string
   readonly #clock: Clock
+  readonly #heard: Heard
   readonly #lost = new AbortController()
   #patience: Patience | undefined
   #expected = 0
   /** Raw bytes that do not count as progress yet. */
   #raw = 0
 
-  constructor(peer: string, clock: Clock) {
+  constructor(peer: string, clock: Clock, heard: Heard) {
     this.#peer = peer
     this.#clock = clock
+    this.#heard = heard
   }
 
   /** Aborted, with a TIMEOUT, when it sent next to nothing for too long. */
@@ -48,19 +51,23 @@ export class Asked {
     this.#patience?.moved()
   }
 
-  /** Bytes came, verified or not. Whether so many by now that it is progress. */
-  came(bytes: number): boolean {
+  /** Bytes came, verified or not. How many since it was last told, once they are so many that it is progress; until then 0. */
+  came(bytes: number): number {
     this.#raw += bytes
-    if (this.#raw < PROGRESS_BYTES) return false
+    if (this.#raw < PROGRESS_BYTES) return 0
+    const came = this.#raw
     this.#raw = 0
+    this.#heard.came(this.#peer)
     this.moved()
-    return true
+    return came
   }
 
   #newPatience(): Patience {
     const lost = (): Error =>
       new PathmeshError('TIMEOUT', `${this.#peer} sent next to nothing for ${PROVIDER_STALL_MS / 1000} s`)
-    const patience = new Patience(this.#clock, PROVIDER_STALL_MS, lost)
+    const patience = new Patience(this.#clock, PROVIDER_STALL_MS, lost, {
+      isExcused: () => this.#heard.isRecent(this.#peer)
+    })
     patience.signal.addEventListener('abort', () => this.#lost.abort(patience.signal.reason), { once: true })
     return patience
   }

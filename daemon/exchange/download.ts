@@ -16,6 +16,7 @@ import {
 import { Asked, type Request } from './asked.ts'
 import type { Budget } from './budget.ts'
 import { complain, type ComplaintParts } from './complaint.ts'
+import type { Heard } from './heard.ts'
 import type { FileLeaf, LargeFile, SmallFiles, SmallJob, Work } from './plan.ts'
 import type { Provider, SmallTarget } from './provider.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -39,6 +40,7 @@ export interface DownloadParts extends ComplaintParts {
   readonly self: string
   readonly budget: Budget
   readonly download: Pick<RateLimit, 'take' | 'perSecond'>
+  readonly heard: Heard
 }
 
 export interface DownloadRequest {
@@ -48,7 +50,7 @@ export interface DownloadRequest {
   /** Whether somebody waits for the first before the second. */
   readonly isInOrder: boolean
   /** Bytes came from a peer, verified or not: enough of them to be progress. */
-  readonly onProgress: () => void
+  readonly onProgress: (bytes: number) => void
   /** Verified bytes of content came from a peer. */
   readonly onCame: (provider: Provider, bytes: number) => void
 }
@@ -69,6 +71,8 @@ export class Download {
   readonly #stopLooking: () => void
   #waiting: (() => void)[] = []
   #cancelPump: (() => void) | undefined
+  /** Requests that wait for this node's own limit. */
+  #heldBack = 0
 
   constructor(request: DownloadRequest, parts: DownloadParts) {
     this.#parts = parts
@@ -83,12 +87,17 @@ export class Download {
 
   /** What a peer brings a second, and whether something is asked of it. */
   of(peer: string): { perSecond: number; isAsked: boolean } {
-    return { perSecond: this.#scheduler.perSecond(peer), isAsked: this.#asked.has(peer) }
+    return { perSecond: this.#scheduler.perSecond(peer, this.#parts.clock.monotonic()), isAsked: this.#asked.has(peer) }
   }
 
-  /** Whether anything is asked of anybody. */
-  get isAsking(): boolean {
-    return this.#asked.size > 0
+  /** Whether nothing is asked for because this node's own limit holds it back. */
+  get isHeldBack(): boolean {
+    return this.#heldBack > 0 && this.#heldBack === this.#running.size
+  }
+
+  /** Whether it is no sign of trouble that nothing comes: this node holds it back, or who is asked sends to another transfer. */
+  get isExcused(): boolean {
+    return this.isHeldBack || [...this.#asked.keys()].some(peer => this.#parts.heard.isRecent(peer))
   }
 
   /** Whether work waits for somebody to ask. */
@@ -204,7 +213,7 @@ export class Download {
 
   #start(provider: Provider, work: readonly Work[]): void {
     const { peer } = provider
-    const asked = this.#asked.get(peer) ?? new Asked(peer, this.#parts.clock)
+    const asked = this.#asked.get(peer) ?? new Asked(peer, this.#parts.clock, this.#parts.heard)
     this.#asked.set(peer, asked)
     const request = { work, stop: new AbortController() }
     asked.requests.add(request)
@@ -224,10 +233,9 @@ export class Download {
     const { work, stop } = request
     const signal = AbortSignal.any([this.#signal, stop.signal, asked.lost])
     try {
-      await this.#parts.download.take(
-        work.reduce((sum, unit) => sum + unit.bytes, 0),
-        signal
-      )
+      const bytes = work.reduce((sum, unit) => sum + unit.bytes, 0)
+      this.#heldBack++
+      await this.#parts.download.take(bytes, signal).finally(() => this.#heldBack--)
       signal.throwIfAborted()
       const stopExpecting = asked.expect()
       await this.#fetch(provider, work, asked, signal).finally(stopExpecting)
@@ -241,7 +249,8 @@ export class Download {
 
   async #fetch(provider: Provider, work: readonly Work[], asked: Asked, signal: AbortSignal): Promise<void> {
     const onBytes = (bytes: number): void => {
-      if (asked.came(bytes)) this.#request.onProgress()
+      const progress = asked.came(bytes)
+      if (progress > 0) this.#request.onProgress(progress)
     }
     const [first] = work
     if (first?.type === 'small') return this.#fetchSmall(provider, first, asked, { signal, onBytes })
@@ -345,6 +354,7 @@ export class Download {
       this.#scheduler.giveBack(peer, request.work, true)
       return
     }
+    if (hasCode(error, 'TIMEOUT')) provider.gaveUp?.()
     this.#scheduler.leave(peer)
     this.#asked.delete(peer)
     for (const other of asked.requests) if (other !== request) other.stop.abort(error)

@@ -1,5 +1,6 @@
 // A peer that is asked over its stream, and for bulk bytes over a lane: where there is one, or one can be had at once.
 
+import { setMaxListeners } from 'node:events'
 import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
 import { LANE_PATIENCE_MS, LANE_SMALL_BYTES } from '../../proto/limits.ts'
@@ -19,13 +20,15 @@ import type {
   WantedSmall
 } from './provider.ts'
 
+export type LanesOfPeer = Pick<Lanes, 'lane' | 'opened' | 'doubt'>
+
 export class PeerProvider implements Provider {
   readonly #stream: Provider
-  readonly #lanes: Pick<Lanes, 'lane' | 'opened' | 'how'>
+  readonly #lanes: LanesOfPeer
   readonly #clock: Pick<Clock, 'after'>
 
   /** `stream`: the same peer over its stream. */
-  constructor(stream: Provider, lanes: Pick<Lanes, 'lane' | 'opened' | 'how'>, clock: Pick<Clock, 'after'>) {
+  constructor(stream: Provider, lanes: LanesOfPeer, clock: Pick<Clock, 'after'>) {
     this.#stream = stream
     this.#lanes = lanes
     this.#clock = clock
@@ -36,7 +39,12 @@ export class PeerProvider implements Provider {
   }
 
   get via(): Via {
-    return this.#lanes.how(this.peer).via
+    return this.#lanes.opened(this.peer) === undefined ? 'stream' : 'lane'
+  }
+
+  /** Whoever asked it waited in vain: a lane that is open and brings nothing is left for the stream. */
+  gaveUp(): void {
+    this.#lanes.doubt(this.peer, 'nothing came over the lane in time')
   }
 
   tree(cids: readonly CID[], options?: WaitOptions): Promise<TreeAnswer> {
@@ -75,6 +83,8 @@ export class PeerProvider implements Provider {
   async #lane({ signal }: WaitOptions): Promise<Lane | undefined> {
     const open = this.#lanes.opened(this.peer)
     if (open !== undefined) return open
+    // One signal may serve as many orders as there are.
+    if (signal !== undefined) setMaxListeners(0, signal)
     const patience = new AbortController()
     const give = (): void => patience.abort()
     const cancel = this.#clock.after(LANE_PATIENCE_MS, give)

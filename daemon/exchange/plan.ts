@@ -74,6 +74,8 @@ export interface PlanOptions {
   readonly size: number
   /** Leaves that already lie somewhere on this node, undefined for those that do not. */
   readonly local: (cids: readonly CID[]) => Promise<(Uint8Array | undefined)[]>
+  /** A leaf of a file that comes here by another transfer; undefined where none does. */
+  readonly arriving: (file: CID, job: LeafJob) => Promise<Uint8Array | undefined>
   /** Hears of every file of several leaves before its first: what its number is in the order of the walk. */
   readonly onBegin: (file: LargeFile, firstOrdinal: number) => void
   /** Hears of it after its last: how many of its leaves are still to come. */
@@ -168,12 +170,12 @@ async function leafWithoutAsking(
   file: WalkedEntry,
   job: LeafJob,
   sink: Sink,
-  { local }: PlanOptions
+  { local, arriving }: PlanOptions
 ): Promise<boolean> {
   const { offset } = leafRange(file.size, job.index)
   if (sink.ledger.has(job.ordinal) && (!sink.suspect || (await stillThere(job.cid, file, offset, job.size, sink))))
     return true
-  const known = isZeroLeaf(job.cid, job.size) ? null : (await local([job.cid]))[0]
+  const known = isZeroLeaf(job.cid, job.size) ? null : ((await local([job.cid]))[0] ?? (await arriving(file.cid, job)))
   if (known === undefined) return false
   await sink.writeLeaf({
     ordinal: job.ordinal,

@@ -87,7 +87,7 @@ export interface Provider {
   readonly peer: string
   readonly via: Via
   /** Branches from these CIDs downwards, as many as one answer holds; those below are verified by `isWanted`. */
-  tree(cids: readonly CID[], options?: WaitOptions): Promise<TreeAnswer>
+  tree(cids: readonly CID[], options?: BulkOptions): Promise<TreeAnswer>
   /**
    * Small blocks, several an answer, in any order. CORRUPT for one that is wrong, its CID as text in `details.wrong`. Once the
    * generator has ended, or its `return` has settled, nothing is written any more.
@@ -107,6 +107,8 @@ export interface Provider {
    * it has all of it or none.
    */
   follow(root: CID, options?: WaitOptions): AsyncGenerator<HeldMore>
+  /** It sent nothing for too long: where there is another way to it, that is taken from now on. */
+  readonly gaveUp?: () => void
   /** Tells it that a leaf was wrong; whether it withdrew the file. */
   wrong(file: CID, index: number, options?: WaitOptions): Promise<boolean>
 }

@@ -34,8 +34,8 @@ export class RateLimit {
   change(perSecond: number): void {
     this.#fill()
     this.#perSecond = perSecond
-    // What passed before a limit was lifted is not made up for when there is one again.
-    this.#spare = perSecond === 0 ? 0 : Math.min(this.#spare, this.#burst)
+    // What passed before, or at a higher rate, is not made up for.
+    this.#spare = perSecond === 0 ? 0 : Math.max(-this.#burst, Math.min(this.#spare, this.#burst))
     this.#serve()
   }
 

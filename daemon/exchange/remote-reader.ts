@@ -209,7 +209,7 @@ export class RemoteReader implements Branches {
         isAlone()
           ? fault('NO_PROVIDERS', `nobody can send it: ${this.#sources.why()}`)
           : fault('TIMEOUT', `nothing arrived for ${stallMs / 1000} s`),
-      { ms: Math.min(stallMs, ASK_MS), isIdle: isAlone }
+      { sooner: { ms: Math.min(stallMs, ASK_MS), isIdle: isAlone } }
     )
   }
 

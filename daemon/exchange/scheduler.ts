@@ -152,8 +152,9 @@ export class Scheduler {
   }
 
   /** What the peer brings a second, as measured over about a second. */
-  perSecond(name: string): number {
-    return this.#peers.get(name)?.perSecond ?? 0
+  perSecond(name: string, now: number): number {
+    const peer = this.#peers.get(name)
+    return peer === undefined || now - peer.cameAt > FRESH_MS ? 0 : peer.perSecond
   }
 
   /**
@@ -228,7 +229,7 @@ export class Scheduler {
   #next(peer: Peer, group?: string, except?: ReadonlySet<Unit>): Unit | undefined {
     const fits = (unit: Unit): boolean =>
       except?.has(unit) !== true && (group === undefined || unit.group === group) && holdsUnit(peer, unit)
-    for (const unit of this.#hurried) if (fits(unit)) return unit
+    for (const unit of this.#hurried) if (this.#pending.has(unit) && fits(unit)) return unit
     const receivers = this.#receivers()
     if (receivers.length === 0) return this.#inTurn(fits)
     let best: Unit | undefined
@@ -317,7 +318,6 @@ export class Scheduler {
 
   #ask(peer: Peer, unit: Unit, now: number): void {
     this.#pending.delete(unit)
-    this.#hurried.delete(unit)
     const askers = this.#askers.get(unit) ?? new Set()
     askers.add(peer)
     this.#askers.set(unit, askers)
@@ -352,6 +352,8 @@ export class Scheduler {
   }
 }
 
+/** A rate that was measured longer ago is none. */
+const FRESH_MS = 3_000
 /** Long enough that a rate is one, short enough to follow it. */
 const MEASURE_MS = 200
 

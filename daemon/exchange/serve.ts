@@ -70,20 +70,21 @@ export interface Source {
 }
 
 const NONE = new Uint8Array(0)
+/** What has begun to go out goes on: the rest of a frame that is given up would take the stream with it. */
+const NEVER = new AbortController().signal
 
 export interface ServingParts {
   readonly source: Source
   readonly turns: Turns
-  readonly upload: Pick<RateLimit, 'take'>
+  readonly upload: Pick<RateLimit, 'take' | 'perSecond'>
   readonly onServed: (peer: string, bytes: number) => void
 }
 
 export function exchangeHandlers({ source, turns, upload, onServed }: ServingParts): Record<string, Handler> {
-  /** Lets an answer out: at the rate that is allowed, and counted. */
-  const out = async (peer: string, answer: Answer, signal: AbortSignal): Promise<Answer> => {
-    await upload.take(answer.payload.length, signal)
+  /** Lets an answer out: counted, and piece by piece where a rate is set, so that its asker sees it come. */
+  const out = (peer: string, answer: Answer): Answer => {
     onServed(peer, answer.payload.length)
-    return answer
+    return upload.perSecond === 0 ? answer : { ...answer, pace: bytes => upload.take(bytes, NEVER) }
   }
   return {
     async *tree(body, { peer, signal }) {
@@ -91,7 +92,7 @@ export function exchangeHandlers({ source, turns, upload, onServed }: ServingPar
       source.onAsked(cids.slice(0, 1))
       const done = await turns.take(peer, TREE_ANSWER_BYTES, signal)
       try {
-        yield { ...(await out(peer, await branchesBelow(source, cids, signal), signal)), last: true }
+        yield { ...out(peer, await branchesBelow(source, cids, signal)), last: true }
       } finally {
         done()
       }
@@ -105,7 +106,7 @@ export function exchangeHandlers({ source, turns, upload, onServed }: ServingPar
         for await (const blocks of source.small(cids)) {
           signal.throwIfAborted()
           left -= blocks.length
-          yield { ...(await out(peer, answerOf(blocks), signal)), last: left === 0 }
+          yield { ...out(peer, answerOf(blocks)), last: left === 0 }
         }
       } finally {
         done()
@@ -123,7 +124,7 @@ export function exchangeHandlers({ source, turns, upload, onServed }: ServingPar
       const done = await turns.take(peer, 2 * LEAF_BYTES, signal)
       try {
         for await (const { index, bytes } of source.leaves(cidOf(file), ranges, signal))
-          yield await out(peer, { body: Leaf.encode({ index }), payload: bytes }, signal)
+          yield out(peer, { body: Leaf.encode({ index }), payload: bytes })
       } finally {
         done()
       }

@@ -13,7 +13,7 @@ import { Download, type DownloadParts } from './download.ts'
 import { HeldLog } from './held-log.ts'
 import { onlyLeaf, SinkLanding } from './landing.ts'
 import { Patience } from './patience.ts'
-import { plan } from './plan.ts'
+import { type LeafJob, plan } from './plan.ts'
 import type { Provider } from './provider.ts'
 import { RateMeter } from './rate-meter.ts'
 import type {
@@ -28,6 +28,8 @@ import { isOwnFault, type Peers, Sources } from './sources.ts'
 import { StructureFetch } from './structure.ts'
 
 export interface SessionComponents<Held> extends DownloadParts {
+  /** A leaf that another transfer than that of `root` is receiving. */
+  readonly arriving: (root: CID, file: CID, leaf: LeafJob, signal: AbortSignal) => Promise<Uint8Array | undefined>
   readonly peers: Peers
   readonly destination: Destination<Held>
 }
@@ -53,6 +55,10 @@ export class Session<Held> {
   #bytesFetched = 0
   #stall: Patience | undefined
   #download: Download | undefined
+  /** Who was asked for structure last. */
+  #asked: string | undefined
+  /** Raw bytes that the rate knows and that are not verified yet. */
+  #ahead = 0
   #sink: SessionSink | undefined
 
   constructor(request: SessionRequest, parts: SessionComponents<Held>) {
@@ -119,7 +125,9 @@ export class Session<Held> {
   /** Runs to the end; call it once. Rejects with a typed error that says how far it came, or the caller's abort reason. */
   async run(): Promise<Held> {
     const stallMs = this.#request.stallMs ?? STALL_MS
-    const stall = new Patience(this.#parts.clock, stallMs, () => this.#stalled(stallMs))
+    const isExcused = (): boolean =>
+      this.#download?.isExcused ?? (this.#asked !== undefined && this.#parts.heard.isRecent(this.#asked))
+    const stall = new Patience(this.#parts.clock, stallMs, () => this.#stalled(stallMs), { isExcused })
     stall.signal.addEventListener('abort', () => this.#stop.abort(stall.signal.reason))
     this.#stall = stall
     const stopLooking = this.#sources.use()
@@ -155,8 +163,8 @@ export class Session<Held> {
   async #structure(): Promise<void> {
     const fetch = new StructureFetch(this.root, this.#parts.destination.branches)
     while (!(await fetch.isComplete(this.#signal))) {
-      await this.#withProvider(async (provider, signal) => {
-        const bytes = await fetch.step(provider, signal)
+      await this.#withProvider(async (provider, signal, onBytes) => {
+        const bytes = await fetch.step(provider, { signal, onBytes })
         this.#came(provider, bytes)
       })
     }
@@ -169,7 +177,9 @@ export class Session<Held> {
   }
 
   /** Runs one request with a provider. Its failure is noted, and the caller asks again, whoever is next. */
-  async #withProvider(ask: (provider: Provider, signal: AbortSignal) => Promise<void>): Promise<void> {
+  async #withProvider(
+    ask: (provider: Provider, signal: AbortSignal, onBytes: (bytes: number) => void) => Promise<void>
+  ): Promise<void> {
     const provider = await this.#sources.one(this.#signal, why => this.#wait(why))
     this.#enter('structure')
     const { peer } = provider
@@ -177,10 +187,17 @@ export class Session<Held> {
     const patience = new Patience(
       this.#parts.clock,
       ms,
-      () => new PathmeshError('TIMEOUT', `${peer} sent nothing for ${ms / 1000} s`)
+      () => new PathmeshError('TIMEOUT', `${peer} sent nothing for ${ms / 1000} s`),
+      { isExcused: () => this.#parts.heard.isRecent(peer) }
     )
+    const onBytes = (): void => {
+      patience.moved()
+      this.#stall?.moved()
+      this.#parts.heard.came(peer)
+    }
+    this.#asked = peer
     try {
-      await ask(provider, AbortSignal.any([this.#signal, patience.signal]))
+      await ask(provider, AbortSignal.any([this.#signal, patience.signal]), onBytes)
       this.#sources.delivered(peer)
     } catch (error) {
       this.#signal.throwIfAborted()
@@ -239,7 +256,7 @@ export class Session<Held> {
         landing,
         signal: this.#signal,
         isInOrder: false,
-        onProgress: () => this.#stall?.moved(),
+        onProgress: bytes => this.#moved(bytes),
         onCame: (provider, bytes) => this.#came(provider, bytes)
       },
       this.#parts
@@ -251,6 +268,7 @@ export class Session<Held> {
         signal: this.#signal,
         size: checked.size,
         local: cids => this.#parts.destination.local(cids),
+        arriving: (file, job) => this.#parts.arriving(this.root, file, job, this.#signal),
         ...landing.planned
       })
       for await (const work of works) await download.add(work)
@@ -267,9 +285,17 @@ export class Session<Held> {
 
   #came(provider: Provider, bytes: number): void {
     this.#bytesFetched += bytes
-    this.#rate.add(bytes)
+    this.#rate.add(Math.max(0, bytes - this.#ahead))
+    this.#ahead = Math.max(0, this.#ahead - bytes)
     const before = this.#providers.get(provider.peer)?.bytes ?? 0
     this.#providers.set(provider.peer, { bytes: before + bytes, via: provider.via })
+    this.#stall?.moved()
+  }
+
+  /** Bytes came, verified or not. */
+  #moved(bytes: number): void {
+    this.#rate.add(bytes)
+    this.#ahead += bytes
     this.#stall?.moved()
   }
 
@@ -290,6 +316,11 @@ export class Session<Held> {
   }
 
   #stateNow(): [SessionState, string | null] {
+    if (this.#download?.isHeldBack === true)
+      return [
+        'waiting',
+        `held back by the download limit of this node, ${this.#parts.download.perSecond} bytes a second`
+      ]
     const isAlone = this.#state === 'transferring' && this.#download?.isWaiting === true
     return isAlone ? ['waiting', this.#sources.why()] : [this.#state, this.#why]
   }
@@ -320,6 +351,8 @@ export class Session<Held> {
   #stalled(stallMs: number): PathmeshError {
     const waited = `${stallMs / 1000} s`
     const [state, why] = this.#stateNow()
+    const telling = this.#sources.joined.size === 0 ? this.#sources.telling : undefined
+    if (telling !== undefined) return new PathmeshError(telling.code, telling.message, { cause: telling })
     if (state === 'waiting' && this.#providers.size === 0) {
       return new PathmeshError(
         'NO_PROVIDERS',

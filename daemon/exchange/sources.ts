@@ -194,6 +194,12 @@ export class Sources {
     return this.#trials.get(peer)
   }
 
+  /** What somebody said that tells why it does not come: that it changed there, or was wrong. */
+  get telling(): PathmeshError | undefined {
+    const errors = [...this.#trials.values()].map(({ error }) => error)
+    return errors.find(({ code }) => code === 'SOURCE_CHANGED') ?? errors.find(({ code }) => code === 'CORRUPT')
+  }
+
   /** What each peer that failed said last. */
   tried(): { peerId: string; code: string; message: string }[] {
     return [...this.#trials].map(([peerId, { error }]) => ({ peerId, code: error.code, message: error.message }))

@@ -55,7 +55,7 @@ export class StreamProvider implements Provider {
     this.#caller = caller
   }
 
-  async tree(cids: readonly CID[], options: WaitOptions = {}): Promise<TreeAnswer> {
+  async tree(cids: readonly CID[], options: BulkOptions = {}): Promise<TreeAnswer> {
     const maxBytes = FRAME_HEADER_BYTES_MAX + FRAME_PAYLOAD_BYTES_MAX
     for await (const { body, payload } of this.#caller.call('tree', TreeRequest.encode({ cids: binary(cids) }), {
       ...options,

@@ -8,7 +8,7 @@ import { cidKey, RAW } from '../content/multihash.ts'
 import { expand } from '../content/walk.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { REQUEST_CIDS_MAX, TREE_BRANCHES_MAX } from '../../proto/limits.ts'
-import type { Provider } from './provider.ts'
+import type { BulkOptions, Provider } from './provider.ts'
 
 /** Where branches are kept. */
 export interface BranchStore extends Branches {
@@ -54,9 +54,9 @@ export class StructureFetch {
   }
 
   /** Asks a provider for some of what is missing. Bytes that came; never 0. */
-  async step(provider: Provider, signal: AbortSignal): Promise<number> {
+  async step(provider: Provider, options: BulkOptions): Promise<number> {
     const asked = [...firstOf(this.#missing.values(), REQUEST_CIDS)]
-    const { blocks, missing } = await provider.tree(asked, { signal })
+    const { blocks, missing } = await provider.tree(asked, options)
     const [gone] = missing
     if (gone !== undefined)
       throw new PathmeshError('NOT_FOUND', `${provider.peer} no longer has the branch ${gone.toString()}`)

@@ -24,6 +24,7 @@ export interface FetchOptions {
 
 interface Running<Held> {
   readonly name: string | null
+  readonly within: string | undefined
   readonly session: Session<Held>
   readonly stop: AbortController
   readonly result: Promise<Held>
@@ -115,8 +116,8 @@ export class Transfers<Held> {
     })
   }
 
-  *list(): Generator<{ root: string; name: string | null; status: SessionStatus }> {
-    for (const [root, { name, session }] of this.#running) yield { root, name, status: session.status }
+  *list(): Generator<{ root: string; within: string | undefined; name: string | null; status: SessionStatus }> {
+    for (const [root, { name, within, session }] of this.#running) yield { root, within, name, status: session.status }
   }
 
   /** Those that are over, the last first; of one root, or all that are remembered. */
@@ -135,13 +136,15 @@ export class Transfers<Held> {
     return undefined
   }
 
-  /** A leaf that is on its way, before all others. Undefined where it is not. */
+  /** A leaf that is on its way, before all others, by another transfer than that of a root. Undefined where it is not. */
   async leaf(
     file: CID,
     { index, size }: { index: number; size: number },
-    signal: AbortSignal
+    signal: AbortSignal,
+    except?: CID
   ): Promise<Uint8Array | undefined> {
     for (const { session } of this.#running.values()) {
+      if (except !== undefined && session.root.equals(except)) continue
       const bytes = await session.leaf(file, index, size, signal)
       if (bytes !== undefined) return bytes
     }
@@ -178,13 +181,17 @@ export class Transfers<Held> {
       throw new PathmeshError('TOO_LARGE', `${TRANSFERS_MAX} transfers run already: wait for one to end`)
     const key = request.root.toString()
     const stop = new AbortController()
-    const session = new Session({ ...request, signal: stop.signal }, { ...this.#parts, destination })
+    const session = new Session(
+      { ...request, signal: stop.signal },
+      { ...this.#parts, destination, arriving: (root, file, leaf, until) => this.leaf(file, leaf, until, root) }
+    )
     const result = session.run().finally(() => this.#running.delete(key))
     result.then(
       () => this.#over(request, session, null),
       (error: unknown) => this.#over(request, session, toPathmeshError(error, key))
     )
-    const running = { name: request.name, session, stop, result, waiters: 0 }
+    const within = request.within?.toString()
+    const running = { name: request.name, within, session, stop, result, waiters: 0 }
     this.#running.set(key, running)
     return running
   }

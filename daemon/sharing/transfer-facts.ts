@@ -6,6 +6,8 @@ import type { EndedTransfer, Said, Transfer } from '../../proto/node-api.ts'
 /** A transfer that runs. */
 export interface ListedTransfer {
   readonly root: string
+  /** The root of the share that it lies in, where that is another. */
+  readonly within?: string | undefined
   readonly name: string | null
   readonly status: SessionStatus
 }

@@ -1,5 +1,6 @@
 // What is known of one peer: whether it is there, how its bytes travel, what it did wrong, and what passes between it and this node.
 
+import type { Clock } from '../clock.ts'
 import type { Strikes } from '../exchange/strikes.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import type { WhyPeer } from '../../proto/why-api.ts'
@@ -11,6 +12,8 @@ import { helpPeer } from './why-help.ts'
 export interface LaneState {
   readonly via: 'lane' | 'stream'
   readonly why: string | null
+  /** Whether one of the two wants no lanes at all. */
+  readonly isOff?: boolean
 }
 
 /** What the swarm knows of a peer. */
@@ -39,6 +42,7 @@ export interface WhyPeerParts {
   readonly laneOf: (peer: string) => LaneState
   readonly strikes: Pick<Strikes, 'of'>
   readonly transfers: Pick<TransferList, 'list'>
+  readonly clock: Pick<Clock, 'now'>
 }
 
 type Link = Pick<WhyPeer, 'peerId' | 'name' | 'connected' | 'via' | 'whyStream' | 'bannedUntil'>
@@ -83,7 +87,8 @@ export function explainPeer(text: string, parts: WhyPeerParts): WhyPeer {
     sending: { bytes: bytesOut, bytesPerSecond: bytesOutPerSecond },
     receiving: { bytes: bytesIn, bytesPerSecond, transfers }
   }
-  return { ...known, help: helpPeer(known) }
+  const lanesOff = parts.laneOf(peerId).isOff === true
+  return { ...known, help: helpPeer(known, { now: parts.clock.now(), lanesOff }) }
 }
 
 function peerCalled(text: string, { self, names, swarm }: WhyPeerParts): string {

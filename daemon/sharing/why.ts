@@ -12,8 +12,8 @@ import type { Said } from '../../proto/node-api.ts'
 import { formatRef, parseRef } from '../../proto/ref.ts'
 import type { Why, WhyProvider, WhyQuery, WhyReference } from '../../proto/why-api.ts'
 import { find, type Names, type Settled, settle, type TreeReader } from './resolve.ts'
-import { endedFacts, type NameOf, transferFacts, type TransferList } from './transfer-facts.ts'
-import { helpReference } from './why-help.ts'
+import { endedFacts, type ListedTransfer, type NameOf, transferFacts, type TransferList } from './transfer-facts.ts'
+import { helpReference, type Relation } from './why-help.ts'
 import { explainPeer, linkTo, type WhyPeerParts } from './why-peer.ts'
 
 export interface WhyParts extends WhyPeerParts {
@@ -64,8 +64,9 @@ export class Explanations {
     const { settled, cid = settled.root, failure, size } = meant
     const { record, newest, root } = settled
     const nameOf: NameOf = peer => this.#parts.names.nodeName(peer)
-    const running = [...this.#parts.transfers.list()].find(one => one.root === cid.toString())
-    const transfer = running === undefined ? null : transferFacts(running, nameOf)
+    const found = runningFor(this.#parts.transfers.list(), settled, cid)
+    const transfer = found === undefined ? null : transferFacts(found.transfer, nameOf)
+    const own = found?.relation === 'same' ? transfer : null
     const [last] = this.#parts.transfers.ended(cid.toString())
     const failed = last === undefined || last.error === null ? null : endedFacts(last, nameOf)
     const [here, providers] = await Promise.all([
@@ -90,13 +91,13 @@ export class Explanations {
       cid: cid.toString(),
       root: root.toString(),
       kind: meant.kind,
-      size: size ?? transfer?.bytesTotal ?? failed?.bytesTotal ?? null,
-      here: { ...here, bytes: Math.max(here.bytes, transfer?.bytesDone ?? 0) },
+      size: size ?? own?.bytesTotal ?? failed?.bytesTotal ?? null,
+      here: { ...here, bytes: Math.max(here.bytes, own?.bytesDone ?? 0) },
       transfer,
       failed,
       providers
     }
-    return { ...known, help: helpReference(known, this.#parts.self) }
+    return { ...known, help: helpReference(known, this.#parts.self, found?.relation) }
   }
 
   /** What the reference means; the fault where it means nothing here. */
@@ -194,6 +195,29 @@ export class Explanations {
 }
 
 const UNKNOWN: Pick<WhyProvider, 'holds' | 'heldBytes' | 'said'> = { holds: 'unknown', heldBytes: null, said: null }
+
+/** The transfer of this content; else one of what it lies in; else one of something in it. */
+function runningFor(
+  transfers: Iterable<ListedTransfer>,
+  { record, root, beyond }: Settled,
+  cid: CID
+): { transfer: ListedTransfer; relation: Relation } | undefined {
+  const name = record === null ? null : beyond === '' ? record.name : `${record.name}/${beyond}`
+  const isWhole = cid.equals(root)
+  const found: Partial<Record<Relation, ListedTransfer>> = {}
+  for (const one of transfers) {
+    const isBeside = name !== null && one.name !== null && one.within === root.toString()
+    if (one.root === cid.toString()) found.same ??= one
+    else if (one.root === root.toString() || (isBeside && name.startsWith(`${one.name}/`))) found.whole ??= one
+    else if (one.within === root.toString() && (isWhole || (isBeside && one.name.startsWith(`${name}/`))))
+      found.part ??= one
+  }
+  for (const relation of ['same', 'whole', 'part'] as const) {
+    const transfer = found[relation]
+    if (transfer !== undefined) return { transfer, relation }
+  }
+  return undefined
+}
 
 function said(error: unknown, doing: string): Said {
   const { code, message } = toPathmeshError(error, doing)

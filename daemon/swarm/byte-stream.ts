@@ -12,6 +12,7 @@ import {
 } from '../../proto/limits.ts'
 import { Bell } from './bell.ts'
 import { withDeadline } from '../deadline.ts'
+import type { WriteOptions } from '../frames.ts'
 import { Inbox } from './inbox.ts'
 import { pieces } from './pieces.ts'
 import type { Clock } from './ports.ts'
@@ -28,7 +29,7 @@ export interface ByteStream {
    * Sends all of it, never mixed with another write; resolves when the stream has room for more. The bytes may be sent
    * later and must not change. Aborting a write that has begun aborts the stream. RangeError past STREAM_WRITERS_MAX.
    */
-  write(bytes: Uint8Array | readonly Uint8Array[], options?: StreamOptions): Promise<void>
+  write(bytes: Uint8Array | readonly Uint8Array[], options?: WriteOptions): Promise<void>
   /**
    * Exactly `n` bytes, or null at a clean end before the first. One reader at a time. An aborted read takes nothing.
    * NO_PROVIDERS if the stream is cut. The bytes may share memory with what follows them: do not change them.
@@ -124,12 +125,13 @@ class Libp2pByteStream implements ByteStream {
     }
   }
 
-  async write(bytes: Uint8Array | readonly Uint8Array[], options: StreamOptions = {}): Promise<void> {
+  async write(bytes: Uint8Array | readonly Uint8Array[], options: WriteOptions = {}): Promise<void> {
     await this.#writers.take(options.signal)
     let begun = false
     try {
       for (const piece of pieces(bytes instanceof Uint8Array ? [bytes] : bytes)) {
-        await this.#waitForRoom(options.signal)
+        await options.pace?.(piece.byteLength)
+        await this.#waitForRoom(begun && options.pace !== undefined ? undefined : options.signal)
         begun = true
         this.#stream.send(piece)
       }

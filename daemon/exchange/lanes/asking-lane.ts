@@ -38,6 +38,8 @@ interface Order {
   run: { readonly first: number; readonly blocks: Uint8Array[] } | undefined
   /** Writes under way. */
   writing: number
+  /** A write failed here, for which the peer has no blame. */
+  isUnwritable: boolean
   fault: PathmeshError | undefined
   /** The peer sends no more of it. */
   isAnswered: boolean
@@ -180,6 +182,7 @@ export class AskingLane implements FrameSink {
       file: undefined,
       run: undefined,
       writing: 0,
+      isUnwritable: false,
       fault: undefined,
       isAnswered: false,
       isCancelled: false,
@@ -236,6 +239,8 @@ export class AskingLane implements FrameSink {
     order.run ??= { first: index, blocks: [] }
     order.run.blocks.push(payload)
     if (order.run.blocks.length === LANE_WRITE_BLOCKS || order.leaves.size === 0) this.#writeRun(order, order.file)
+    // A slow peer's leaves wait no longer than that for those that follow them.
+    else this.#tellSoon(order)
   }
 
   /** Writes what has come and follows each other. */
@@ -251,7 +256,10 @@ export class AskingLane implements FrameSink {
           for (const i of run.blocks.keys()) order.cameLeaves.push({ index: run.first + i, bytes: undefined })
           this.#tellSoon(order)
         },
-        (error: unknown) => this.#failOrder(order, toPathmeshError(error, `writing ${order.into}`))
+        (error: unknown) => {
+          order.isUnwritable = true
+          this.#failOrder(order, toPathmeshError(error, `writing ${order.into}`))
+        }
       )
       .finally(() => {
         for (const block of run.blocks) this.#give(block)
@@ -311,9 +319,9 @@ export class AskingLane implements FrameSink {
       .finally(() => this.#tellDone(order))
   }
 
-  /** What was verified of an order that ends is written, too, unless it failed. */
+  /** What was verified of an order that ends is written, too, however it ends: it need not be asked for again. */
   #endRun(order: Order): void {
-    if (order.fault === undefined && order.file !== undefined) {
+    if (!order.isUnwritable && order.file !== undefined) {
       this.#writeRun(order, order.file)
       return
     }
@@ -333,7 +341,10 @@ export class AskingLane implements FrameSink {
   }
 
   #tellSoon(order: Order): void {
-    order.cancelTell ??= this.#parts.clock.after(LANE_TELL_MS, () => this.#tell(order))
+    order.cancelTell ??= this.#parts.clock.after(LANE_TELL_MS, () => {
+      this.#tell(order)
+      if (order.file !== undefined) this.#writeRun(order, order.file)
+    })
   }
 
   /** All that is new of an order, in one message: each wakes the main thread. */

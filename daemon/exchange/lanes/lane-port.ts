@@ -31,7 +31,8 @@ export class LanePort {
   readonly #parts: LanePortParts
   readonly #tls: tls.Server
   readonly #keys = new Map<string, Issued>()
-  readonly #used = new WeakMap<Socket, LaneFacts>()
+  /** Keys in a handshake. */
+  readonly #used = new Map<Socket, LaneFacts>()
   readonly #pending = new Map<string, Socket>()
   #servers: Server[] = []
 
@@ -45,6 +46,7 @@ export class LanePort {
     this.#tls = tls.createServer(options, socket => this.#secured(socket))
     this.#tls.on('tlsClientError', (_, socket) => {
       const facts = this.#used.get(socket)
+      this.#used.delete(socket)
       if (facts !== undefined) parts.onUnused(facts, new PathmeshError('DENIED', 'a wrong key was used for a lane'))
       socket.destroy()
     })
@@ -75,12 +77,17 @@ export class LanePort {
     this.#keys.set(id, { key, facts, cancel })
   }
 
-  /** The key of this lane is not valid any more. */
+  /** The key of this lane is not valid any more, nor is a handshake with it. */
   forget(lane: number): void {
     for (const [id, { facts, cancel }] of this.#keys) {
       if (facts.lane !== lane) continue
       cancel()
       this.#keys.delete(id)
+    }
+    for (const [socket, facts] of this.#used) {
+      if (facts.lane !== lane) continue
+      this.#used.delete(socket)
+      socket.destroy()
     }
   }
 
@@ -156,6 +163,7 @@ export class LanePort {
 
   #secured(socket: tls.TLSSocket): void {
     const facts = this.#used.get(socket)
+    this.#used.delete(socket)
     this.#pending.delete(farEnd(socket))
     if (facts === undefined) socket.destroy()
     else this.#parts.onLane(facts, socket)

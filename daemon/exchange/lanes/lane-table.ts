@@ -29,6 +29,7 @@ export interface LaneRecord {
   readonly thread: LaneThread
   /** Resolves when the other end has proven to have the key. */
   readonly opened: Promise<void>
+  isOpen: boolean
   readonly open: () => void
   readonly fail: (error: PathmeshError) => void
 }
@@ -100,8 +101,21 @@ export class LaneTable {
     return { record, offer: { id: bytesOf(id), key: bytesOf(key), port: this.#port } }
   }
 
-  end({ facts, thread }: LaneRecord): void {
-    if (this.#records.has(facts.lane)) thread.post({ type: 'close', lane: facts.lane })
+  /** Takes no more orders at once; those that it has end when its thread has heard of it. */
+  end({ facts, lane, thread }: LaneRecord, error = new PathmeshError('NO_PROVIDERS', 'the lane was closed')): void {
+    if (!this.#records.has(facts.lane)) return
+    lane?.close(error)
+    thread.post({ type: 'close', lane: facts.lane })
+  }
+
+  /** Ends the lanes on which this node asks a peer. */
+  endAsking(peer: string, error: PathmeshError): void {
+    for (const record of this.#of(peer, 'ask')) this.end(record, error)
+  }
+
+  /** Whether this node serves a peer on a lane. */
+  serves(peer: string): boolean {
+    return this.#of(peer, 'serve').some(({ isOpen }) => isOpen)
   }
 
   /** Ends all lanes of a peer. */
@@ -119,7 +133,7 @@ export class LaneTable {
   #add(peer: string, way: Way, thread: LaneThread): LaneRecord {
     if (this.#records.size >= LANES_MAX) throw new PathmeshError('TOO_LARGE', `${LANES_MAX} lanes are open already`)
     if (way === 'serve') {
-      const older = [...this.#records.values()].filter(({ facts }) => facts.peer === peer && facts.way === 'serve')
+      const older = this.#of(peer, 'serve')
       for (const record of older.slice(0, Math.max(0, older.length + 1 - LANES_PEER))) this.end(record)
     }
     const number = this.#next++
@@ -136,9 +150,13 @@ export class LaneTable {
     let settle: Pick<LaneRecord, 'open' | 'fail'> = { open: () => undefined, fail: () => undefined }
     const opened = new Promise<void>((open, fail) => (settle = { open, fail }))
     opened.catch(() => undefined)
-    const record = { facts: { lane: number, peer, way }, lane, thread, opened, ...settle }
+    const record = { facts: { lane: number, peer, way }, lane, thread, opened, isOpen: false, ...settle }
     this.#records.set(number, record)
     return record
+  }
+
+  #of(peer: string, way: Way): LaneRecord[] {
+    return [...this.#records.values()].filter(({ facts }) => facts.peer === peer && facts.way === way)
   }
 
   #thread(at: number): LaneThread {
@@ -169,8 +187,10 @@ export class LaneTable {
     const record = this.#records.get(message.lane)
     switch (message.type) {
       case 'opened':
-        record?.open()
-        if (record !== undefined) this.#parts.onReady(record)
+        if (record === undefined) return
+        record.isOpen = true
+        record.open()
+        this.#parts.onReady(record)
         return
       case 'closing':
         record?.lane?.close(fromFault(message.fault))

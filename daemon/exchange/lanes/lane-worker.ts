@@ -94,6 +94,15 @@ function dial({ facts, host, port: at, key }: Extract<ToThread, { type: 'dial' }
   link.attach(socket)
 }
 
+/** Where nobody has connected yet there is nothing else to end. */
+function close(lane: number): void {
+  const why = new PathmeshError('NO_PROVIDERS', 'the lane was closed')
+  const open = lanes.get(lane)
+  lanePort.forget(lane)
+  if (open === undefined) post({ type: 'ended', lane, fault: toFault(why, 'a lane') })
+  else open.link.end(why)
+}
+
 function take(message: ToThread): void {
   switch (message.type) {
     case 'listen': {
@@ -116,8 +125,7 @@ function take(message: ToThread): void {
       dial(message)
       return
     case 'close':
-      lanePort.forget(message.lane)
-      lanes.get(message.lane)?.link.end(new PathmeshError('NO_PROVIDERS', 'the lane was closed'))
+      close(message.lane)
       return
     case 'leaves':
     case 'small': {

@@ -1,6 +1,8 @@
 // A lane that this node asks on, as the main thread sees it: orders go to the thread that holds it, and what came comes back in
-// batches. An order that is left early is over only when its thread says that nothing of it is written any more.
+// batches. An order that is left early is over only when its thread says that nothing of it is written any more; where a signal
+// cancels it, what was written until then is still handed over.
 
+import { setMaxListeners } from 'node:events'
 import type { CID } from 'multiformats/cid'
 import { PathmeshError } from '../../../proto/errors.ts'
 import { REQUESTS_OPEN_MAX } from '../../../proto/limits.ts'
@@ -82,33 +84,47 @@ export class Lane {
 
   async *#run(send: (order: number) => ToThread, { signal, onBytes }: BulkOptions): AsyncGenerator<Came> {
     signal?.throwIfAborted()
-    while (this.#orders.size >= REQUESTS_OPEN_MAX && this.#over === undefined) await this.#turn(signal)
+    // One signal may serve as many orders as there are.
+    if (signal !== undefined) setMaxListeners(0, signal)
+    while (this.#orders.size >= REQUESTS_OPEN_MAX && this.#over === undefined) {
+      await this.#turn(signal)
+      signal?.throwIfAborted()
+    }
     if (this.#over !== undefined) throw lost(this.peer, this.#over)
     const id = this.#next++
     const order = new Order(onBytes)
     this.#orders.set(id, order)
-    const onAbort = (): void => order.interrupt(signal?.reason)
+    const cancel = (): void => this.#parts.post({ type: 'cancel', lane: this.#parts.lane, order: id })
+    const onAbort = (): void => {
+      if (!order.isOver) cancel()
+      order.interrupt(signal?.reason)
+    }
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#parts.post(send(id))
     try {
       yield* order.came()
     } finally {
       signal?.removeEventListener('abort', onAbort)
-      if (!order.isOver) this.#parts.post({ type: 'cancel', lane: this.#parts.lane, order: id })
+      if (!order.isOver && !order.isInterrupted) cancel()
       await order.over
       this.#orders.delete(id)
-      this.#waiting.shift()?.()
+      // All of them, since some may have given up: each looks again whether it is its turn.
+      for (const wake of this.#waiting.splice(0)) wake()
     }
   }
 
   #turn(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onAbort = (): void => reject(signal?.reason)
-      signal?.addEventListener('abort', onAbort, { once: true })
-      this.#waiting.push(() => {
+      const wake = (): void => {
         signal?.removeEventListener('abort', onAbort)
         resolve()
-      })
+      }
+      const onAbort = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(wake), 1)
+        reject(signal?.reason)
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.push(wake)
     })
   }
 }
@@ -124,9 +140,9 @@ class Order {
   /** Resolves when its thread is done with it. */
   readonly over: Promise<void>
   isOver = false
+  isInterrupted = false
   readonly #queue: Came[] = []
   #error: Error | undefined
-  #isInterrupted = false
   #wake: () => void = () => undefined
   #ended: () => void = () => undefined
 
@@ -148,16 +164,16 @@ class Order {
     this.#wake()
   }
 
-  /** Nobody wants it any more. */
+  /** Nobody wants it any more: what came until it is over is the last. */
   interrupt(reason: unknown): void {
-    this.#isInterrupted = true
+    if (this.isOver) return
+    this.isInterrupted = true
     this.#error = reason instanceof Error ? reason : new PathmeshError('ABORTED', 'cancelled', { cause: reason })
     this.#wake()
   }
 
   async *came(): AsyncGenerator<Came> {
     while (true) {
-      if (this.#isInterrupted && this.#error !== undefined) throw this.#error
       const next = this.#queue.shift()
       if (next !== undefined) yield next
       else if (!this.isOver) await new Promise<void>(resolve => (this.#wake = resolve))

@@ -4,6 +4,7 @@
 //   (none) ── lane() ──> asks for a key ── connects ──────────────────────────────> open ── idle, lost, dropped ──> (none)
 //                             └─ cannot ──> issues a key, is connected to ──────────┘
 //                                                 └─ not in time ──> failed ── LANE_RETRY_MS ──> (none)
+// An open one that brings nothing is failed, too: doubt().
 
 import { orAborted, withDeadline } from '../../deadline.ts'
 import type { Caller, Handler } from '../../rpc.ts'
@@ -32,16 +33,24 @@ export interface LanesParts extends Omit<LaneTableParts, 'waits' | 'onReady'> {
   readonly waits?: Partial<ThreadWaits>
 }
 
-/** How bulk bytes of a peer come here, and why not over a lane. */
+/** How bulk bytes of a peer come here or go there, and why they do not come over a lane. */
 export interface How {
   readonly via: Via
   readonly why: string | null
+  /** Whether one of the two wants no lanes at all. */
+  readonly isOff?: boolean
 }
 
 interface Failed {
   readonly why: string
+  readonly isOff: boolean
   /** Until when no other is tried, by the monotonic clock. */
   readonly until: number
+}
+
+interface Opening {
+  readonly lane: Promise<Lane | undefined>
+  readonly stop: AbortController
 }
 
 const NONE = new Uint8Array(0)
@@ -51,7 +60,7 @@ export class Lanes {
   readonly #parts: LanesParts
   readonly #table: LaneTable
   readonly #open = new Map<string, Lane>()
-  readonly #opening = new Map<string, Promise<Lane | undefined>>()
+  readonly #opening = new Map<string, Opening>()
   readonly #failed = new Map<string, Failed>()
   readonly #over = new AbortController()
 
@@ -101,45 +110,75 @@ export class Lanes {
     const open = this.opened(peer)
     if (open !== undefined) return open
     if (this.#parts.listen === null || this.#over.signal.aborted) return undefined
-    if ((this.#failed.get(peer)?.until ?? 0) > this.#parts.clock.monotonic()) return undefined
-    const opening = this.#opening.get(peer) ?? this.#start(peer)
-    return orAborted(opening, signal)
+    if (this.#isFailed(peer)) return undefined
+    const { lane } = this.#opening.get(peer) ?? this.#start(peer)
+    return orAborted(lane, signal)
   }
 
   how(peer: string): How {
     if (this.opened(peer) !== undefined) return { via: 'lane', why: null }
-    if (this.#parts.listen === null) return { via: 'stream', why: 'lanes are turned off on this node' }
+    if (this.#parts.listen === null) return { via: 'stream', why: 'lanes are turned off on this node', isOff: true }
+    if (!this.#isFailed(peer) && this.#table.serves(peer)) return { via: 'lane', why: null }
     const why = this.#opening.has(peer) ? 'a lane is being opened' : (this.#failed.get(peer)?.why ?? null)
     return { via: 'stream', why }
   }
 
+  /**
+   * Nothing comes over the lane to this peer, though it is open: it is ended, and for LANE_RETRY_MS the stream is used. Orders
+   * under way on it end with NO_PROVIDERS. Without an open lane it does nothing.
+   */
+  doubt(peer: string, why: string): void {
+    if (this.opened(peer) === undefined) return
+    this.#open.delete(peer)
+    this.#fail(peer, why)
+    this.#table.endAsking(peer, new PathmeshError('NO_PROVIDERS', why))
+  }
+
   /** The peer is not connected any more. */
   drop(peer: string): void {
+    const gone = new PathmeshError('NO_PROVIDERS', `${peer} is not connected any more`)
+    this.#opening.get(peer)?.stop.abort(gone)
+    this.#opening.delete(peer)
     this.#failed.delete(peer)
     this.#open.delete(peer)
     this.#table.drop(peer)
   }
 
   async close(): Promise<void> {
-    this.#over.abort(new PathmeshError('ABORTED', 'lanes are closed'))
+    const over = new PathmeshError('ABORTED', 'lanes are closed')
+    this.#over.abort(over)
+    const opening = [...this.#opening.values()]
+    for (const { stop } of opening) stop.abort(over)
     await this.#table.close()
-    await Promise.allSettled(this.#opening.values())
+    await Promise.allSettled(opening.map(({ lane }) => lane))
   }
 
-  #start(peer: string): Promise<Lane | undefined> {
-    const { clock, log } = this.#parts
-    const opening = withDeadline(clock, LANE_OPEN_MS, 'opening a lane', this.#over.signal, signal =>
+  #start(peer: string): Opening {
+    const stop = new AbortController()
+    const lane = withDeadline(this.#parts.clock, LANE_OPEN_MS, 'opening a lane', stop.signal, signal =>
       this.#openTo(peer, signal)
     )
       .catch((error: unknown) => {
-        const { message } = toPathmeshError(error, 'opening a lane')
-        log.info('no lane to a peer: the stream is used', { peer, why: message })
-        this.#failed.set(peer, { why: message, until: clock.monotonic() + LANE_RETRY_MS })
+        // A peer that is gone has not failed: when it is back it is asked again.
+        if (!stop.signal.aborted) this.#fail(peer, toPathmeshError(error, 'opening a lane').message)
         return undefined
       })
-      .finally(() => this.#opening.delete(peer))
+      .finally(() => {
+        if (this.#opening.get(peer) === opening) this.#opening.delete(peer)
+      })
+    const opening: Opening = { lane, stop }
     this.#opening.set(peer, opening)
     return opening
+  }
+
+  #fail(peer: string, why: string): void {
+    const { clock, log } = this.#parts
+    log.info('no lane to a peer: the stream is used', { peer, why })
+    this.#failed.set(peer, { why, until: clock.monotonic() + LANE_RETRY_MS })
+  }
+
+  #isFailed(peer: string): boolean {
+    return (this.#failed.get(peer)?.until ?? 0) > this.#parts.clock.monotonic()
   }
 
   async #openTo(peer: string, signal: AbortSignal): Promise<Lane> {
@@ -204,7 +243,8 @@ export class Lanes {
   }
 
   #ready({ facts, lane }: LaneRecord): void {
-    if (lane === undefined) return
+    // It was ended before its thread heard of that.
+    if (lane === undefined || lane.isOver) return
     this.#failed.delete(facts.peer)
     this.#open.set(facts.peer, lane)
   }

@@ -8,6 +8,7 @@ import { leafCount, leafRange, wrapLeaf } from '../../../daemon/content/file-dag
 import { RAW, cidFromDigest } from '../../../daemon/content/multihash.ts'
 import { verify } from '../../../daemon/content/verify.ts'
 import { expand, walkTree } from '../../../daemon/content/walk.ts'
+import { Heard } from '../../../daemon/exchange/heard.ts'
 import { Budget } from '../../../daemon/exchange/budget.ts'
 import type { DownloadParts } from '../../../daemon/exchange/download.ts'
 import type {
@@ -297,6 +298,7 @@ export function downloadParts(clock: Clock): DownloadParts & { readonly struck: 
     self: 'self',
     clock,
     budget: new Budget(),
+    heard: new Heard(clock),
     download: new RateLimit(clock, 0),
     strikes: { struck: peer => struck.push(peer) },
     struck

@@ -24,7 +24,7 @@ describe('StructureFetch', () => {
     const fetch = new StructureFetch(root, destination.branches)
     let steps = 0
     while (!(await fetch.isComplete(never))) {
-      await fetch.step(provider, never)
+      await fetch.step(provider, { signal: never })
       steps++
     }
     return { destination, steps }

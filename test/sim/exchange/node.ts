@@ -4,6 +4,7 @@
 import { getEventListeners } from 'node:events'
 import type { Clock } from '../../../daemon/clock.ts'
 import { Budget } from '../../../daemon/exchange/budget.ts'
+import { Heard } from '../../../daemon/exchange/heard.ts'
 import { RateLimit } from '../../../daemon/exchange/rate-limit.ts'
 import { Transfers } from '../../../daemon/exchange/transfers.ts'
 import { PathmeshError } from '../../../proto/errors.ts'
@@ -172,6 +173,7 @@ export class SimNode {
       self: this.id,
       clock,
       budget: new Budget(),
+      heard: new Heard(clock),
       download: new RateLimit(clock, 0),
       strikes: {
         struck: peer => {
