@@ -3,9 +3,11 @@
 import { resolve } from 'node:path'
 import type { Change, Dropped, Meta, Name, Stat, Unshared, WatchEvent } from '../proto/api.ts'
 import type { Invite, Limits, LimitsChange, Peer, Status, TransferEvent } from '../proto/node-api.ts'
+import { PathmeshError } from '../proto/errors.ts'
 import { locate, type LocationOptions, type Locations } from '../proto/locations.ts'
 import { looksLikePath, type PathJson } from '../proto/path-json.ts'
 import { looksLikePayload, parsePayloadJson, refOfPayload, type PayloadJson } from '../proto/payload-json.ts'
+import { checkRate } from '../proto/rate.ts'
 import { formatRef, parseRef, payloadName, publishedName } from '../proto/ref.ts'
 import type { Why } from '../proto/why-api.ts'
 import type { WorkLine } from '../proto/works-api.ts'
@@ -149,6 +151,7 @@ export class Mesh {
 
   /** Changes the limits that are given, until the daemon ends; resolves to both. INVALID_ARGUMENT for what cannot be kept to. */
   async setLimits(change: LimitsChange, options: CallOptions = {}): Promise<Limits> {
+    for (const key of ['upload', 'download'] as const) checkRate(change[key] ?? 0, key)
     return await this.#home.calls.setLimits(change, options)
   }
 
@@ -203,7 +206,7 @@ export class Mesh {
     if (like instanceof Payload) return new Path(like.ref, { home })
     if (looksLikePayload(like)) return new Path(refOfPayload(parsePayloadJson(like).$payload), { home })
     if (looksLikePath(like)) return Path.from(like).bind(home)
-    return new Path(parseRef(like.url), { home })
+    return new Path(parseRef(urlOf(like)), { home })
   }
 
   /**
@@ -316,4 +319,13 @@ export class Mesh {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+}
+
+/** A program without types may hand in anything. */
+function urlOf(like: unknown): string {
+  if (typeof like === 'object' && like !== null && 'url' in like && typeof like.url === 'string') return like.url
+  throw new PathmeshError(
+    'INVALID_ARGUMENT',
+    'a reference is a text such as WORK/PATH, a Path, a Payload, the JSON form of one, or a version'
+  )
 }

@@ -76,19 +76,11 @@ export async function readConfig(flags: UpFlags, env: Environment, cwd: string):
       flags.listen ??
       (listenText === undefined || listenText === '' ? undefined : listenText.split(',')) ??
       file.listen,
-    mdns:
-      flags.mdns ??
-      (env['PATHMESH_MDNS'] === undefined ? undefined : env['PATHMESH_MDNS'] !== '0') ??
-      file.mdns ??
-      true,
+    mdns: flags.mdns ?? switchOf(env, 'PATHMESH_MDNS') ?? file.mdns ?? true,
     uploadLimit: rateOf({ flags, env, file, path }, 'uploadLimit'),
     downloadLimit: rateOf({ flags, env, file, path }, 'downloadLimit'),
     lanePort: lanePortOf(flags, env) ?? file.lanePort,
-    lanes:
-      flags.lanes ??
-      (env['PATHMESH_LANES'] === undefined ? undefined : env['PATHMESH_LANES'] !== '0') ??
-      file.lanes ??
-      true,
+    lanes: flags.lanes ?? switchOf(env, 'PATHMESH_LANES') ?? file.lanes ?? true,
     log: flags.verbose === true ? 'debug' : (file.log ?? 'info')
   }
 }
@@ -122,6 +114,24 @@ function lanePortOf(flags: UpFlags, env: Environment): number | undefined {
   const text = env['PATHMESH_LANE_PORT']
   if (text === undefined || text === '') return undefined
   return check(port, PORT_TEXT.test(text) ? Number(text) : text, 'PATHMESH_LANE_PORT')
+}
+
+const SWITCHES: ReadonlyMap<string, boolean> = new Map([
+  ['0', false],
+  ['false', false],
+  ['1', true],
+  ['true', true]
+])
+
+function switchOf(env: Environment, variable: string): boolean | undefined {
+  const text = env[variable]
+  if (text === undefined || text === '') return undefined
+  const isOn = SWITCHES.get(text)
+  if (isOn !== undefined) return isOn
+  throw new PathmeshError(
+    'INVALID_ARGUMENT',
+    `${variable}: ${JSON.stringify(text)} is neither 1 or true, nor 0 or false`
+  )
 }
 
 /** That of the machine. */

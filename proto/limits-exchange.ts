@@ -120,6 +120,8 @@ export const UNITS_PLANNED_MAX = 1_024
 /** What another peer would need for a unit, beyond what an idle one would, before that one is asked as well. */
 export const ENDGAME_MS = 250
 export const ENDGAME_FACTOR = 2
+/** The same for a peer that has all, while others receive from it. */
+export const ENDGAME_SHARED_MS = 3_000
 /** Units that are planned before the first is asked for, or after so long: something to choose from. */
 export const UNITS_CHOICE = 256
 export const PUMP_FIRST_MS = 20

@@ -55,8 +55,10 @@ export const WhyReference = z.object({
   kind: Kind.nullable(),
   size: size.nullable(),
   here: z.object({ complete: z.boolean(), bytes: size.describe('verified, of it or of the share that it lies in') }),
-  transfer: Transfer.nullable().describe('the one that runs'),
-  failed: EndedTransfer.nullable().describe('the last one, where it failed'),
+  transfer: Transfer.nullable().describe(
+    'the one that runs: of `cid`, of what that lies in, or of a part of it, as its root and name say'
+  ),
+  failed: EndedTransfer.nullable().describe('the last one, where it failed, or was cancelled (ABORTED)'),
   providers: z.array(WhyProvider),
   help: z.string().describe('what would help, in a sentence')
 })

@@ -10,7 +10,7 @@ import { START_MS } from '../../proto/limits.ts'
 import type { Ready, UpFlags } from '../../proto/up.ts'
 import { connectTo } from '../mesh.ts'
 import { parseJson, parseLines } from '../ndjson.ts'
-import { flag, list, literal, object, text, type Read } from '../shape.ts'
+import { flag, jsonRecord, list, literal, object, optional, text, type Read } from '../shape.ts'
 import type { Context } from './context.ts'
 
 const LOG = 'daemon.log'
@@ -45,7 +45,7 @@ export async function detach(context: Context, flags: UpFlags): Promise<Detached
   try {
     return { ready: await start(context, flags, signal), already: false }
   } catch (error) {
-    const found = hasCode(error, 'IN_USE') ? await awaitDaemon(context, signal) : undefined
+    const found = isOther(error) ? await awaitDaemon(context, signal) : undefined
     if (found === undefined) throw error
     return { ready: found, already: true }
   }
@@ -140,8 +140,18 @@ async function failureOf(log: FileHandle, begin: number): Promise<PathmeshError>
 /** The error in `{"error":{"code","message",…}}`. */
 function errorLine(line: string): PathmeshError | undefined {
   if (!line.startsWith('{"error":')) return undefined
-  const { error } = object({ error: object({ code: text, message: text }) })(parseJson(line), 'the error')
-  return isErrorCode(error.code) ? new PathmeshError(error.code, error.message) : undefined
+  const { error } = object({ error: object({ code: text, message: text, details: optional(jsonRecord) }) })(
+    parseJson(line),
+    'the error'
+  )
+  const { code, message, details } = error
+  return isErrorCode(code) ? new PathmeshError(code, message, details === undefined ? {} : { details }) : undefined
+}
+
+/** Whether another daemon has the folder, or its socket; a port that is taken may be anybody's. */
+function isOther(error: unknown): boolean {
+  if (!hasCode(error, 'IN_USE') || error.details === undefined) return false
+  return 'data' in error.details || 'socket' in error.details
 }
 
 async function awaitDaemon(context: Context, signal: AbortSignal): Promise<Ready | undefined> {

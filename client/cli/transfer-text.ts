@@ -31,6 +31,7 @@ export function leftText({ etaSeconds }: Pick<Transfer, 'etaSeconds'>): string |
 export function endText(ended: EndedTransfer): string {
   if (ended.error === null) return `done, ${formatBytes(ended.bytesTotal ?? ended.bytesDone)}`
   const { code, message } = ended.error
+  if (code === 'ABORTED') return `cancelled after ${doneText(ended)}`
   return `failed after ${doneText(ended)}: ${message} [${code}]`
 }
 

@@ -5,22 +5,12 @@ import type { Meta } from '../../proto/api.ts'
 import { ENTRY_NAME_BYTES_MAX, KEPT_VERSIONS_MAX, META_BYTES_MAX } from '../../proto/limits.ts'
 import { meta } from '../shape.ts'
 
+export { formatBytes } from '../../proto/bytes-text.ts'
+
 /** As the schema of a cursor has it. */
 const CURSOR_CHARS_MAX = 64
 const PORT_MAX = 65_535
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const
 const MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-/** 1536 as `1.5 KiB`. */
-export function formatBytes(bytes: number): string {
-  let value = bytes
-  let unit = 0
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return unit === 0 ? `${value} B` : `${value.toFixed(1)} ${UNITS[unit] ?? ''}`
-}
 
 /** 90 as `1m 30s`. */
 export function formatSeconds(seconds: number): string {

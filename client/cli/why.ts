@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import type { WhyPeer, WhyProvider, WhyReference } from '../../proto/why-api.ts'
 import { addCommand, refText, type Enter } from './context.ts'
 import { factList, table } from './table.ts'
-import { doneText, endText, transferText } from './transfer-text.ts'
+import { doneText, endText, transferName, transferText } from './transfer-text.ts'
 import { formatBytes, formatTime } from './units.ts'
 
 interface Flags {
@@ -54,8 +54,11 @@ function referenceText(why: WhyReference): string {
   if (cid !== null) facts.push(['content', cid])
   if (root !== cid && root !== null) facts.push(['inside', root])
   if (cid !== null) facts.push(['here', hereText(here, size)])
-  if (transfer !== null) facts.push(['transfer', transferText(transfer)])
-  else if (cid !== null && !here.complete) facts.push(['transfer', 'none runs'])
+  if (transfer !== null) {
+    const of = transfer.root === cid ? '' : `of ${transferName(transfer)}: `
+    facts.push(['transfer', `${of}${transferText(transfer)}`])
+  }
+  if (transfer === null && cid !== null && !here.complete) facts.push(['transfer', 'none runs'])
   if (failed !== null) facts.push(['last attempt', `${formatTime(failed.at)}: ${endText(failed)}`])
   const shown = providers.filter(isTelling)
   const others = providers.length - shown.length

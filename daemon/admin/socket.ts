@@ -73,7 +73,8 @@ async function removeStale(path: string): Promise<void> {
   if (await answers(path))
     throw new PathmeshError(
       'IN_USE',
-      `a daemon answers on ${path} already: stop it with \`pathmesh down\`, or choose another --data folder`
+      `a daemon answers on ${path} already: stop it with \`pathmesh down\`, or choose another --data folder`,
+      { details: { socket: path } }
     )
   await unlink(path)
 }

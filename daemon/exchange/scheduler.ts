@@ -10,6 +10,7 @@
 import {
   ENDGAME_FACTOR,
   ENDGAME_MS,
+  ENDGAME_SHARED_MS,
   LEAF_BYTES,
   LEAVES_REQUEST,
   OTHERS_MS,
@@ -302,7 +303,9 @@ export class Scheduler {
   #endgame(peer: Peer, now: number): readonly Unit[] {
     const own = peer.perSecond > 0 ? (1000 * (peer.inFlight + LEAF_BYTES)) / peer.perSecond : 0
     let best: Unit | undefined
-    let bestLeft = ENDGAME_MS + ENDGAME_FACTOR * own
+    // One that has all of it sends to everybody: what others are only slow with is not to be sent by it as well.
+    const isShared = peer.holds === undefined && this.#receivers().length > 0
+    let bestLeft = Math.max(ENDGAME_MS + ENDGAME_FACTOR * own, isShared ? ENDGAME_SHARED_MS : 0)
     for (const [unit, askers] of this.#askers) {
       const [asker] = askers
       if (askers.size > 1 || asker === undefined || asker === peer || !holdsUnit(peer, unit)) continue

@@ -18,6 +18,7 @@ import { checkLocal } from './check-local.ts'
 import type { Deliveries } from './deliver.ts'
 import type { Eager } from './eager.ts'
 import { type InlineFiles, smallFile } from './inline.ts'
+import { fetchFailure } from './fetch-failure.ts'
 import { encodingOf } from './names.ts'
 import { assertSeen } from './seen.ts'
 import type { Resolved, Settled } from './resolve.ts'
@@ -74,7 +75,7 @@ export async function getContent(
       const got = await getVersion(settled, request, parts, signal, onProgress)
       return { ...got, seconds: (parts.clock.monotonic() - started) / 1000 }
     } catch (error) {
-      signal.throwIfAborted()
+      if (signal.aborted) throw isStory(error, signal) ? error : signal.reason
       if (!hasCode(error, 'NO_PROVIDERS', 'TIMEOUT', 'SOURCE_CHANGED', 'VERSION_GONE')) throw error
       const now = await parts.settle(request, signal)
       if (now.isFixed || now.root.equals(settled.root) || tried === VERSIONS_TRIED_MAX)
@@ -82,6 +83,11 @@ export async function getContent(
       settled = now
     }
   }
+}
+
+/** Whether it is what the signal was aborted with, and tells how far it came. */
+function isStory(error: unknown, { reason }: AbortSignal): boolean {
+  return hasCode(error, 'TIMEOUT') && error.cause === reason
 }
 
 async function getVersion(
@@ -122,15 +128,23 @@ async function getResolved(
       `${request.ref} is a symbolic link to ${JSON.stringify(entry.target)}: get what it points to, or the directory it lies in`
     )
   let status: SessionStatus | undefined
+  let running: SessionStatus | undefined
   const nameOf: NameOf = peer => parts.catalogue.nodeName(peer)
   const { local, changed } = await findLocal(resolved, parts, signal)
   // Nobody else has what was shared here and changed: waiting would not bring it back.
   if (changed !== undefined && !(await isElsewhere(resolved, parts, signal))) throw changed
   const found =
     local ??
-    (await fetchIt(resolved, request, parts, signal, now =>
+    (await fetchIt(resolved, request, parts, signal, now => {
+      // Not how it was ended.
+      if (now.state !== 'failed' && !signal.aborted) running = now
       onProgress(progressOf(fromSession((status = now), nameOf)))
-    ))
+    }).catch((error: unknown) => {
+      const last = signal.aborted ? running : status
+      throw running === undefined || last === undefined
+        ? error
+        : fetchFailure(error, { ...last, state: running.state }, nameOf)
+    }))
   const size = entry.kind === 'file' ? entry.size : found.size
   const { to } = request
   if (to !== undefined) {

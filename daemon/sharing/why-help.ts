@@ -185,10 +185,7 @@ const PEER: readonly Rule<PeerFacts>[] = [
   () => 'Nothing has to: it is connected.'
 ]
 
-export function helpPeer(
-  why: Omit<WhyPeer, 'help'>,
-  { now, lanesOff }: Pick<PeerFacts, 'now' | 'lanesOff'>
-): string {
+export function helpPeer(why: Omit<WhyPeer, 'help'>, { now, lanesOff }: Pick<PeerFacts, 'now' | 'lanesOff'>): string {
   return firstOf(PEER, { ...why, now, lanesOff })
 }
 

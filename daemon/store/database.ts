@@ -79,7 +79,7 @@ export class Database {
         throw new PathmeshError(
           'IN_USE',
           `another daemon runs on ${data}: stop it with \`pathmesh down --data ${data}\`, or choose another folder`,
-          { cause: error }
+          { cause: error, details: { data } }
         )
       if (errno(cause) === 'LEVEL_CORRUPTION')
         throw new PathmeshError('CORRUPT', `the index in ${join(data, 'db')} is damaged`, { cause: error })

@@ -163,6 +163,8 @@ describe('the commands of transfers', () => {
     assert.deepEqual(await mesh.limits(), { upload: 0, download: 100_000 })
     assert.deepEqual(await mesh.setLimits({ download: 100_000, upload: null }), { upload: 0, download: 100_000 })
     assert.deepEqual(daemon.bodies('setLimits').at(-1), { download: 100_000, upload: null })
+    await assert.rejects(mesh.setLimits({ upload: Number.NaN }), { code: 'INVALID_ARGUMENT', message: /upload: NaN/ })
+    assert.equal(daemon.bodies('setLimits').length, 2)
   })
 
   it('transfers lists what is fetched: how far, how fast, how long, from whom, and what it waits for', async () => {
@@ -238,6 +240,21 @@ describe('the commands of transfers', () => {
     ])
       assert.match(out, line)
     assert.doesNotMatch(out, /gpu-2/)
+  })
+
+  it('why says of which content a transfer is where that is another, and that one was cancelled', async () => {
+    const failed = { ...WHY.failed, error: { code: 'ABORTED', message: 'nobody waits for it any more' } }
+    await start({ why: json({ ...WHY, cid: WHY.cid?.replace(/.$/, 'z'), failed }) })
+    const { out } = await command(['why', 'train/model.bin'])
+    assert.match(out, /^transfer: +of train\/model\.bin: waiting/m)
+    assert.match(out, /^last attempt: +2023-11-14 22:13:20: cancelled after 1\.0 KiB of 2\.0 KiB$/m)
+  })
+
+  it('why of what is no reference is INVALID_ARGUMENT', async () => {
+    await start({})
+    await using mesh = await connect({ socket: daemon.socket })
+    const like: string = JSON.parse('5')
+    await assert.rejects(mesh.why(like), { code: 'INVALID_ARGUMENT', message: /a reference is a text/ })
   })
 
   it('why tells of a reference that means nothing why not', async () => {

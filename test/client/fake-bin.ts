@@ -10,7 +10,9 @@ import { PEER, STATUS } from './fake-daemon.ts'
 
 await runProcess(async (flags, onReady) => {
   const { socket = '', name = 'gpu-1', join } = flags
-  if (name === 'in-use') throw new PathmeshError('IN_USE', 'another daemon holds this folder')
+  if (name === 'in-use')
+    throw new PathmeshError('IN_USE', 'another daemon holds this folder', { details: { data: flags.data } })
+  if (name === 'port') throw new PathmeshError('IN_USE', 'port 4748 for lanes is taken')
   if (name === 'denied') throw new PathmeshError('DENIED', 'this node belongs to another mesh')
   if (name === 'flags') throw new PathmeshError('DENIED', JSON.stringify(flags))
   if (name === 'crash') throw new Error('out of luck')

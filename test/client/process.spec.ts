@@ -96,6 +96,9 @@ describe('as a process', () => {
     const failed = await node([BIN, 'up', '--detach', '--data', folder, '--name', 'denied', '--json'])
     assert.deepEqual([failed.status, failed.out], [7, ''])
     assert.match(failed.err, /^\{"error":\{"code":"DENIED","message":"this node belongs to another mesh"/)
+    // Another program may have the port: no daemon is waited for.
+    const taken = await node([BIN, 'up', '--detach', '--data', folder, '--name', 'port'])
+    assert.deepEqual([taken.status, taken.err], [1, 'pathmesh: port 4748 for lanes is taken [IN_USE]\n'])
     const crashed = await node([BIN, 'up', '--detach', '--data', folder, '--name', 'crash'])
     assert.equal(crashed.status, 1)
     assert.match(crashed.err, /out of luck/)

@@ -63,6 +63,12 @@ describe('readConfig()', () => {
     await write('{}')
     assert.deepEqual(shown(await read()), [0, 0, undefined, true])
     assert.equal((await read({}, { PATHMESH_LANES: '0' })).lanes, false)
+    assert.equal((await read({}, { PATHMESH_LANES: 'true' })).lanes, true)
+    for (const variable of ['PATHMESH_LANES', 'PATHMESH_MDNS'])
+      await assert.rejects(
+        read({}, { [variable]: 'maybe' }),
+        failsWith('INVALID_ARGUMENT', new RegExp(`${variable}.*maybe`))
+      )
   })
 
   for (const [name, flags, env, file] of [

@@ -38,7 +38,6 @@ interface Order {
   run: { readonly first: number; readonly blocks: Uint8Array[] } | undefined
   /** Writes under way. */
   writing: number
-  /** A write failed here, for which the peer has no blame. */
   isUnwritable: boolean
   fault: PathmeshError | undefined
   /** The peer sends no more of it. */
@@ -252,10 +251,7 @@ export class AskingLane implements FrameSink {
     this.#parts.files
       .write(file, run.blocks, run.first * LEAF_BYTES)
       .then(
-        () => {
-          for (const i of run.blocks.keys()) order.cameLeaves.push({ index: run.first + i, bytes: undefined })
-          this.#tellSoon(order)
-        },
+        () => this.#written(order, run.first, run.blocks.length),
         (error: unknown) => {
           order.isUnwritable = true
           this.#failOrder(order, toPathmeshError(error, `writing ${order.into}`))
@@ -266,6 +262,11 @@ export class AskingLane implements FrameSink {
         order.writing--
         this.#settle(order)
       })
+  }
+
+  #written(order: Order, first: number, count: number): void {
+    for (let index = first; index < first + count; index++) order.cameLeaves.push({ index, bytes: undefined })
+    this.#tellSoon(order)
   }
 
   #block(order: Order, index: number, payload: Uint8Array): void {

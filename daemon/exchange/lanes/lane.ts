@@ -166,7 +166,6 @@ class Order {
 
   /** Nobody wants it any more: what came until it is over is the last. */
   interrupt(reason: unknown): void {
-    if (this.isOver) return
     this.isInterrupted = true
     this.#error = reason instanceof Error ? reason : new PathmeshError('ABORTED', 'cancelled', { cause: reason })
     this.#wake()

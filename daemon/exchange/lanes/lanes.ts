@@ -120,7 +120,7 @@ export class Lanes {
     if (this.#parts.listen === null) return { via: 'stream', why: 'lanes are turned off on this node', isOff: true }
     if (!this.#isFailed(peer) && this.#table.serves(peer)) return { via: 'lane', why: null }
     const why = this.#opening.has(peer) ? 'a lane is being opened' : (this.#failed.get(peer)?.why ?? null)
-    return { via: 'stream', why }
+    return { via: 'stream', why, isOff: this.#failed.get(peer)?.isOff === true }
   }
 
   /**
@@ -160,7 +160,8 @@ export class Lanes {
     )
       .catch((error: unknown) => {
         // A peer that is gone has not failed: when it is back it is asked again.
-        if (!stop.signal.aborted) this.#fail(peer, toPathmeshError(error, 'opening a lane').message)
+        if (!stop.signal.aborted)
+          this.#fail(peer, toPathmeshError(error, 'opening a lane').message, hasCode(error, 'INCOMPATIBLE'))
         return undefined
       })
       .finally(() => {
@@ -171,10 +172,10 @@ export class Lanes {
     return opening
   }
 
-  #fail(peer: string, why: string): void {
+  #fail(peer: string, why: string, isOff = false): void {
     const { clock, log } = this.#parts
     log.info('no lane to a peer: the stream is used', { peer, why })
-    this.#failed.set(peer, { why, until: clock.monotonic() + LANE_RETRY_MS })
+    this.#failed.set(peer, { why, isOff, until: clock.monotonic() + LANE_RETRY_MS })
   }
 
   #isFailed(peer: string): boolean {

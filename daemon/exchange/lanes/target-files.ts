@@ -2,7 +2,7 @@
 
 import { closeSync, constants, fdatasync, openSync, rmSync, writeSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
-import { errno, toPathmeshError } from '../../../proto/errors.ts'
+import { errno, type PathmeshError, toPathmeshError } from '../../../proto/errors.ts'
 import { FLUSH_BYTES } from '../../../proto/limits.ts'
 import type { SmallTarget } from '../provider.ts'
 
@@ -18,7 +18,7 @@ export interface TargetFile {
   writing: Promise<void>
   /** Settles when what was written is on the disk; a failure is met by whoever writes next, or closes it. */
   flushing: Promise<void>
-  failure: unknown
+  failure: PathmeshError | undefined
 }
 
 export class TargetFiles {
@@ -74,7 +74,7 @@ export class TargetFiles {
     file.flushing = file.flushing
       .then(() => syncFile(file.fd))
       .catch((error: unknown) => {
-        file.failure ??= error
+        file.failure ??= toPathmeshError(error, `writing ${file.path}`)
       })
   }
 

@@ -230,6 +230,62 @@ describe('getContent()', () => {
     assert.equal(fetched.length, 1)
   })
 
+  it('that is not done in time tells how far it came, whom it asked, and what each said', async () => {
+    const total = new AbortController()
+    const late = new PathmeshError('TIMEOUT', 'it did not arrive within 8 s')
+    const failed = { code: 'CORRUPT', message: 'a leaf does not match' }
+    const stood = sessionStatus({
+      bytesDone: 5,
+      bytesTotal: 2048,
+      providers: [
+        { ...sends('origin', 0, 0, 'left'), said: failed },
+        sends('abcdefghijk', 0, 0, 'sending'),
+        sends('sender', 0, 5)
+      ]
+    })
+    const asked: FetchParts = {
+      ...parts(),
+      transfers: {
+        fetch: async (_root, _destination, { onStatus }) => {
+          onStatus?.(stood)
+          total.abort(late)
+          onStatus?.({ ...stood, state: 'failed', providers: [] })
+          throw late
+        }
+      }
+    }
+    await assert.rejects(
+      getContent({ ref: 'pathmesh://train/last' }, asked, total.signal, () => undefined),
+      (error: unknown) => {
+        assert.ok(error instanceof PathmeshError)
+        assert.deepEqual(error.details, {
+          phase: 'transferring',
+          bytesVerified: 5,
+          bytesTotal: 2048,
+          tried: [{ peerId: 'origin', name: 'gpu-1', ...failed }]
+        })
+        assert.equal(
+          error.message,
+          'it did not arrive within 8 s. 5 B of 2.0 KiB verified; sender: sent 5 B; gpu-1: a leaf does not match; defghijk: nothing came yet'
+        )
+        return error.code === 'TIMEOUT'
+      }
+    )
+  })
+
+  it('that is cancelled fails with the reason as it is', async () => {
+    const stop = new AbortController()
+    transfer = async () => {
+      stop.abort(new PathmeshError('ABORTED', 'the caller is gone'))
+      throw new PathmeshError('TIMEOUT', 'nothing came')
+    }
+    const reason = failsWith('ABORTED', /^the caller is gone$/)
+    await assert.rejects(
+      getContent({ ref: 'pathmesh://train/last' }, parts(), stop.signal, () => undefined),
+      reason
+    )
+  })
+
   it('follows a name that runs away five times, and then gives up', async () => {
     transfer = async () => {
       newest = version(newest.seq + 1)

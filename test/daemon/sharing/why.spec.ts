@@ -222,6 +222,21 @@ describe('why', () => {
       assert.match((await reference()).help, /^It waits: none can send/)
     })
 
+    it('of a part tells of the transfer of what it lies in, and of the whole of that of a part', async () => {
+      const status = sessionStatus({ bytesDone: 5, bytesTotal: 9, providers: [provider('alice')] })
+      const whole = { root: root.toString(), within: root.toString(), name: 'train/run', status }
+      running = [whole]
+      const part = await reference('train/run/a')
+      assert.deepEqual([part.transfer?.root, part.here.bytes, part.size], [root.toString(), 0, SIZE])
+      assert.match(part.help, /it is part of train\/run, which is being fetched/)
+      running = [{ ...whole, root: inner.toString(), name: 'train/run/a' }]
+      const all = await reference()
+      assert.deepEqual([all.transfer?.root, all.here.bytes, all.size], [inner.toString(), 0, SIZE])
+      assert.match(all.help, /^A part of it, train\/run\/a, is being fetched/)
+      running = [{ ...whole, root: 'other', name: 'train/run/other' }]
+      assert.equal((await reference('train/run/a')).transfer, null)
+    })
+
     it('tells of the last attempt where that failed, and of none where the last one did not', async () => {
       const status = sessionStatus({
         state: 'failed',
@@ -293,13 +308,22 @@ describe('why', () => {
       assert.equal(of(why, 'alice').bannedUntil, clock.now() + BAN_MS)
       assert.match(why.help, /^gpu-1 sent wrong bytes too often/)
     })
+
+    it('leaves out of its advice one who is banned, and has nothing to do with it', async () => {
+      for (let n = 0; n < STRIKES_MAX; n++) strikes.struck('carol', 'a leaf')
+      answers.set('carol', new PathmeshError('DENIED', 'it is not asked for a while'))
+      answers.set('alice', new PathmeshError('SOURCE_CHANGED', 'the file changed'))
+      assert.match((await reference()).help, /changed on gpu-1/)
+      answers.set('alice', NOTHING)
+      assert.match((await reference()).help, /^Nobody who is connected has it: share it again on gpu-1/)
+    })
   })
 
   describe('of a peer', () => {
     const state = { peerId: 'alice', addresses: ['/ip4/10.0.0.1/tcp/4747'], latencyMs: 2, lastSeen: 7 }
 
     it('says how its bytes travel, and what passes between it and this node', async () => {
-      known = [{ ...state, connected: true }]
+      known = [{ ...state, connected: true, lastSeen: clock.now() }]
       lane = { via: 'stream', why: 'its port cannot be reached' }
       const status = sessionStatus({ providers: [provider('alice'), provider('carol')] })
       running = [
@@ -315,7 +339,9 @@ describe('why', () => {
         why.receiving.transfers.map(({ root, name, bytes }) => [root, name, bytes]),
         [[root.toString(), 'train/run', 2]]
       )
-      assert.match(why.help, /faster over a lane/)
+      assert.match(why.help, /faster over a lane: let one of the two reach the lane port/)
+      lane = { ...lane, isOff: true }
+      assert.match((await peer('gpu-1')).help, /over the stream: its port cannot be reached/)
     })
 
     it('that is away says since when, and why it could not be dialled', async () => {

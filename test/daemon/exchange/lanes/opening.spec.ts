@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import tls from 'node:tls'
 import { networkInterfaces } from 'node:os'
@@ -18,7 +19,7 @@ import {
   LeavesRequest,
   SmallRequest
 } from '../../../../proto/generated/exchange.ts'
-import { LANE_RESTART_MS, LANE_RETRY_MS, LANES_PEER, LEAF_BYTES } from '../../../../proto/limits.ts'
+import { LANE_RESTART_MS, LANE_RETRY_MS, LANES_MAX, LANES_PEER, LEAF_BYTES } from '../../../../proto/limits.ts'
 import { ManualClock } from '../../../helpers/manual-clock.ts'
 import { collect, failsWith } from '../../../helpers/trees.ts'
 import { until } from '../../../helpers/until.ts'
@@ -30,6 +31,7 @@ import {
   never,
   serveFile,
   SILENT,
+  targetFile,
   wantedOf
 } from './lane-nodes.ts'
 
@@ -220,6 +222,16 @@ describe('opening a lane', () => {
     for (const socket of others) assert.ok(await isServed(socket))
   })
 
+  it('forgets keys that were replaced, or whose peer is gone, so that there is always room for others', async () => {
+    const { b } = await make()
+    for (let i = 0; i < LANES_MAX + LANES_PEER; i++) await offerOf(b)
+    for (let i = 0; i < LANES_MAX; i++) {
+      await offerOf(b)
+      b.lanes.drop('asker')
+    }
+    assert.ok(await isServed(await handshake(await offerOf(b))))
+  })
+
   it('closes a lane that nobody uses, and opens it again', async () => {
     const nodes = await make({ waits: { idleMs: 60 } })
     const lane = await nodes.a.lanes.lane('b', never)
@@ -280,6 +292,22 @@ describe('opening a lane', () => {
       })
     })
   }
+
+  it('writes and tells a leaf soon, whether or not others follow it', async () => {
+    for (const rest of [Buffer.of(), header(LaneFrame.LEAF, 10, 3)]) {
+      let first = Buffer.of()
+      const { lane, nodes } = await laneTo(socket => socket.once('data', () => socket.write(first)))
+      const { order, bytes } = await serveFile(nodes.b, nodes.folder, 2 * LEAF_BYTES)
+      const leaf = bytes.subarray(0, LEAF_BYTES)
+      first = Buffer.concat([header(LaneFrame.LEAF, LEAF_BYTES), leaf, rest])
+      const into = await targetFile(nodes.folder, bytes.length)
+      const running = lane.leaves({ ...order, into })
+      assert.deepEqual((await running.next()).value, { index: 0, bytes: undefined })
+      assert.ok((await readFile(into)).subarray(0, LEAF_BYTES).equals(leaf))
+      if (rest.length > 0) await assert.rejects(running.next(), failsWith('CORRUPT'))
+      else await running.return(undefined)
+    }
+  })
 
   it('waits no longer for the end of a cancelled order than for the rest of a frame', async () => {
     const { lane, nodes } = await laneTo(socket => socket.resume())

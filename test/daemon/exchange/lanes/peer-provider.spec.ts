@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import type { Lane } from '../../../../daemon/exchange/lanes/lane.ts'
-import type { Lanes } from '../../../../daemon/exchange/lanes/lanes.ts'
-import { PeerProvider } from '../../../../daemon/exchange/peer-provider.ts'
+import { type LanesOfPeer, PeerProvider } from '../../../../daemon/exchange/peer-provider.ts'
 import type { LeavesOrder } from '../../../../daemon/exchange/provider.ts'
 import { StreamProvider } from '../../../../daemon/exchange/stream-provider.ts'
 import { cidOf, RAW } from '../../../../daemon/content/multihash.ts'
@@ -23,6 +22,7 @@ describe('a peer with lanes', () => {
   function peerWith(open: Lane | undefined, opening: Promise<Lane | undefined>) {
     const went: string[] = []
     const tried: string[] = []
+    const doubted: string[] = []
     const [near, far] = duplexPair()
     void answer(far, {
       async *leaves() {
@@ -34,7 +34,7 @@ describe('a peer with lanes', () => {
         yield* []
       }
     })
-    const lanes: Pick<Lanes, 'lane' | 'opened' | 'how'> = {
+    const lanes: LanesOfPeer = {
       opened: () => open,
       lane: (_, signal) => {
         tried.push('lane')
@@ -43,10 +43,10 @@ describe('a peer with lanes', () => {
           new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
         ])
       },
-      how: () => ({ via: open === undefined ? 'stream' : 'lane', why: null })
+      doubt: (peer, why) => void doubted.push(`${peer}: ${why}`)
     }
     const provider = new PeerProvider(new StreamProvider(new Caller(near)), lanes, clock)
-    return { provider, went, tried }
+    return { provider, went, tried, doubted }
   }
 
   const laneThat = (went: string[]): Lane =>
@@ -89,6 +89,12 @@ describe('a peer with lanes', () => {
       await done
       assert.deepEqual(went, ['stream'])
     }
+  })
+
+  it('doubts its lane where whoever asked gave up', () => {
+    const { provider, doubted } = peerWith(laneThat([]), Promise.resolve(undefined))
+    provider.gaveUp()
+    assert.deepEqual(doubted, [`${provider.peer}: nothing came over the lane in time`])
   })
 
   it('rejects with the reason of the caller while a lane is being opened', async () => {
