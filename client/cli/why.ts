@@ -53,7 +53,8 @@ function referenceText(why: WhyReference): string {
   }
   if (cid !== null) facts.push(['content', cid])
   if (root !== cid && root !== null) facts.push(['inside', root])
-  if (cid !== null) facts.push(['here', hereText(here, size)])
+  if (cid !== null)
+    facts.push(['here', isInside(why) ? 'as far as the transfer of what it lies in has come' : hereText(here, size)])
   if (transfer !== null) {
     const of = transfer.root === cid ? '' : `of ${transferName(transfer)}: `
     facts.push(['transfer', `${of}${transferText(transfer)}`])
@@ -71,6 +72,11 @@ function referenceText(why: WhyReference): string {
   facts.push(['what helps', why.help])
   const rows = shown.map(rowOf)
   return `${factList(facts)}${rows.length === 0 ? '' : `\n${table(HEAD, rows, ['SENT', 'RATE'])}`}`
+}
+
+/** Whether it is fetched as a part of something else, of which nobody counts the bytes of each part. */
+function isInside({ cid, root, here, transfer }: WhyReference): boolean {
+  return transfer !== null && transfer.root !== cid && cid !== root && !here.complete && here.bytes === 0
 }
 
 function hereText({ complete, bytes }: WhyReference['here'], size: number | null): string {

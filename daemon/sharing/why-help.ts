@@ -50,10 +50,7 @@ const REFERENCE: readonly Rule<Facts>[] = [
       ? `${nameOf(banned)} sent wrong bytes too often, and is left out for a while: check its disk and memory, then restart this daemon, or share it from another node.`
       : undefined
   },
-  ({ transfer, relation, origin }) =>
-    transfer !== null && relation !== 'part'
-      ? `It waits${transfer.why === null ? '' : `: ${transfer.why}`}. It goes on by itself once a node can send it${awayText(origin)}.`
-      : undefined,
+  waiting,
   ({ holders }) => {
     const [liar] = holders
     return liar !== undefined && holders.every(({ said }) => said?.code === 'CORRUPT')
@@ -123,6 +120,13 @@ function alone({ connected, origin }: Facts): string | undefined {
   return origin === undefined || origin.connected
     ? 'Connect this node to one that has it: pathmesh peers says whom it knows.'
     : `Start ${nameOf(origin)} again, or connect this node to another one that has it: pathmesh why ${nameOf(origin)} says why it is away.`
+}
+
+function waiting({ transfer, relation, origin, holders }: Facts): string | undefined {
+  if (transfer === null || relation === 'part') return undefined
+  const what = relation === 'same' ? 'It' : `It is part of ${transfer.name ?? transfer.root}, which`
+  const once = holders.length > 0 ? '' : ` once a node can send it${awayText(origin)}`
+  return `${what} waits${transfer.why === null ? '' : `: ${transfer.why}`}. It goes on by itself${once}.`
 }
 
 function getIt({ holders, failed, here, ref }: Facts): string | undefined {

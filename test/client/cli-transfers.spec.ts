@@ -243,9 +243,11 @@ describe('the commands of transfers', () => {
   })
 
   it('why says of which content a transfer is where that is another, and that one was cancelled', async () => {
+    const here = { complete: false, bytes: 0 }
     const failed = { ...WHY.failed, error: { code: 'ABORTED', message: 'nobody waits for it any more' } }
-    await start({ why: json({ ...WHY, cid: WHY.cid?.replace(/.$/, 'z'), failed }) })
+    await start({ why: json({ ...WHY, cid: WHY.cid?.replace(/.$/, 'z'), here, failed }) })
     const { out } = await command(['why', 'train/model.bin'])
+    assert.match(out, /^here: +as far as the transfer of what it lies in has come$/m)
     assert.match(out, /^transfer: +of train\/model\.bin: waiting/m)
     assert.match(out, /^last attempt: +2023-11-14 22:13:20: cancelled after 1\.0 KiB of 2\.0 KiB$/m)
   })

@@ -66,6 +66,17 @@ describe('what helps', () => {
       /^Nothing has to: it is part of train\/run, which is being fetched, 2 s more/,
       'whole'
     ],
+    [
+      'a transfer of what it lies in, which waits',
+      { transfer: transfer({ state: 'waiting', why: 'held back' }), providers: [node(ORIGIN, { holds: 'all' })] },
+      /^It is part of train\/run, which waits: held back\. It goes on by itself\.$/,
+      'whole'
+    ],
+    [
+      'a transfer that waits for a node that has it',
+      { transfer: transfer({ state: 'waiting' }), providers: [node('b')] },
+      /^It waits\. It goes on by itself once a node can send it/
+    ],
     ['a running transfer of a part', { transfer: transfer() }, /^A part of it, train\/run, .* pathmesh get/, 'part'],
     [
       'a holder, and nothing here of an attempt that failed',
