@@ -108,7 +108,10 @@ async function* leavesOf(
   signal: AbortSignal
 ): AsyncGenerator<SentLeaf> {
   const arriving = transfers.arriving(file)
-  if (arriving === undefined) return yield* reader.leaves(file, spans, signal)
+  if (arriving === undefined) {
+    yield* reader.leaves(file, spans, signal)
+    return
+  }
   for (const { from, to } of spans) {
     for (let index = from; index < to; index++) {
       signal.throwIfAborted()

@@ -37,7 +37,7 @@ export class StoreDestination implements Destination<Holding> {
     const { files, holdings, reader } = this.#store
     const places = await files.newest(cids)
     return Promise.all(
-      cids.map((cid, i) => (holdings.covers(places[i]?.facts.path ?? '') ? reader.block(cid) : undefined))
+      cids.map(async (cid, i) => (holdings.covers(places[i]?.facts.path ?? '') ? reader.block(cid) : undefined))
     )
   }
 

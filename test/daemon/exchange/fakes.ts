@@ -243,7 +243,7 @@ export class MemoryDestination implements Destination<MemoryDestination> {
   }
 
   async local(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]> {
-    return Promise.all(cids.map(cid => this.elsewhere?.block(cid)))
+    return Promise.all(cids.map(async cid => this.elsewhere?.block(cid)))
   }
 
   async open(): Promise<SessionSink> {
