@@ -66,7 +66,7 @@ export class Asked {
     const lost = (): Error =>
       new PathmeshError('TIMEOUT', `${this.#peer} sent next to nothing for ${PROVIDER_STALL_MS / 1000} s`)
     const patience = new Patience(this.#clock, PROVIDER_STALL_MS, lost, {
-      isExcused: () => this.#heard.isRecent(this.#peer)
+      isExcused: movedAt => this.#heard.isRecent(this.#peer, movedAt)
     })
     patience.signal.addEventListener('abort', () => this.#lost.abort(patience.signal.reason), { once: true })
     return patience

@@ -95,9 +95,9 @@ export class Download {
     return this.#heldBack > 0 && this.#heldBack === this.#running.size
   }
 
-  /** Whether it is no sign of trouble that nothing comes: this node holds it back, or who is asked sends to another transfer. */
-  get isExcused(): boolean {
-    return this.isHeldBack || [...this.#asked.keys()].some(peer => this.#parts.heard.isRecent(peer))
+  /** Whether it is no sign of trouble that nothing came since: this node holds it back, or who is asked sends to another transfer. */
+  isExcused(since: number): boolean {
+    return this.isHeldBack || [...this.#asked.keys()].some(peer => this.#parts.heard.isRecent(peer, since))
   }
 
   /** Whether work waits for somebody to ask. */

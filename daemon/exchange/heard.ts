@@ -23,8 +23,9 @@ export class Heard {
     }
   }
 
-  isRecent(peer: string): boolean {
+  /** Whether it brought something of late, and later than at `since`, by the monotonic clock. */
+  isRecent(peer: string, since: number): boolean {
     const at = this.#at.get(peer)
-    return at !== undefined && this.#clock.monotonic() - at < PROVIDER_STALL_MS
+    return at !== undefined && at > since && this.#clock.monotonic() - at < PROVIDER_STALL_MS
   }
 }

@@ -11,8 +11,8 @@ export interface Sooner {
 
 export interface PatienceOptions {
   readonly sooner?: Sooner | undefined
-  /** Whether somebody else is to blame for the silence at the moment: then it may last EXCUSED_FACTOR times as long. */
-  readonly isExcused?: (() => boolean) | undefined
+  /** Whether there is another reason for the silence since it last moved: then it may last EXCUSED_FACTOR times as long. */
+  readonly isExcused?: ((movedAt: number) => boolean) | undefined
 }
 
 export class Patience {
@@ -21,7 +21,7 @@ export class Patience {
   readonly #onLost: () => Error
   readonly #lost = new AbortController()
   readonly #sooner: Sooner | undefined
-  readonly #isExcused: () => boolean
+  readonly #isExcused: (movedAt: number) => boolean
   #movedAt: number
   #cancel: () => void
 
@@ -51,7 +51,7 @@ export class Patience {
   #look(): void {
     const silent = this.#clock.monotonic() - this.#movedAt
     const allowed = this.#sooner?.isIdle() === true ? this.#sooner.ms : this.#ms
-    const isExcused = silent >= allowed && silent < EXCUSED_FACTOR * this.#ms && this.#isExcused()
+    const isExcused = silent >= allowed && silent < EXCUSED_FACTOR * this.#ms && this.#isExcused(this.#movedAt)
     if (silent >= allowed && !isExcused) return this.#lost.abort(this.#onLost())
     // At least a moment: what is left may be less than a clock can tell.
     const left = isExcused ? this.#ms / 4 : this.#ms - silent

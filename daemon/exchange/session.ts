@@ -125,8 +125,9 @@ export class Session<Held> {
   /** Runs to the end; call it once. Rejects with a typed error that says how far it came, or the caller's abort reason. */
   async run(): Promise<Held> {
     const stallMs = this.#request.stallMs ?? STALL_MS
-    const isExcused = (): boolean =>
-      this.#download?.isExcused ?? (this.#asked !== undefined && this.#parts.heard.isRecent(this.#asked))
+    const isExcused = (movedAt: number): boolean =>
+      this.#download?.isExcused(movedAt) ??
+      (this.#asked !== undefined && this.#parts.heard.isRecent(this.#asked, movedAt))
     const stall = new Patience(this.#parts.clock, stallMs, () => this.#stalled(stallMs), { isExcused })
     stall.signal.addEventListener('abort', () => this.#stop.abort(stall.signal.reason))
     this.#stall = stall
@@ -188,7 +189,7 @@ export class Session<Held> {
       this.#parts.clock,
       ms,
       () => new PathmeshError('TIMEOUT', `${peer} sent nothing for ${ms / 1000} s`),
-      { isExcused: () => this.#parts.heard.isRecent(peer) }
+      { isExcused: movedAt => this.#parts.heard.isRecent(peer, movedAt) }
     )
     const onBytes = (): void => {
       patience.moved()
@@ -274,7 +275,7 @@ export class Session<Held> {
       for await (const work of works) await download.add(work)
       await download.finish()
     } finally {
-      if (download.isWaiting) this.#wait(this.#sources.why())
+      if (download.isWaiting && !this.#signal.aborted) this.#wait(this.#sources.why())
       // Nothing is written any more once this has ended.
       await download.close()
       this.#download = undefined
@@ -351,6 +352,7 @@ export class Session<Held> {
   #stalled(stallMs: number): PathmeshError {
     const waited = `${stallMs / 1000} s`
     const [state, why] = this.#stateNow()
+    if (state === 'waiting') this.#wait(why ?? '')
     const telling = this.#sources.joined.size === 0 ? this.#sources.telling : undefined
     if (telling !== undefined) return new PathmeshError(telling.code, telling.message, { cause: telling })
     if (state === 'waiting' && this.#providers.size === 0) {
