@@ -8,7 +8,7 @@ import type { Build } from './node.ts'
 import { Violation } from './oracle.ts'
 import { simulate } from './simulate.ts'
 
-const SEEDS = 60
+const SEEDS = 40
 const SEEDS_IN_TEST = 10
 /** Seeds within which each canary must be noticed. */
 const CANARY_SEEDS = 60

@@ -6,7 +6,7 @@ import { describe, it } from 'mocha'
 import { broadcastPlan } from './plan.ts'
 import { simulateExchange } from './simulate.ts'
 
-const SEEDS = 40
+const SEEDS = 20
 const SEEDS_IN_TEST = 20
 
 describe('fetching from each other, whatever happens', function () {
