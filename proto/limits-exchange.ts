@@ -44,6 +44,8 @@ export const SERVE_REQUESTS = 4
 export const LEAF_BUFFERS_KEPT = 16
 /** Transfers at a time. */
 export const TRANSFERS_MAX = 64
+/** How long removing something waits for the end of a transfer of it, which may just have been cancelled. */
+export const DROP_WAIT_MS = 2_000
 /** Transfers that are over and still told of. */
 export const TRANSFERS_REMEMBERED = 64
 /** Leaves that are on their way ahead of whoever reads a stream of them. */

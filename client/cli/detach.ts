@@ -61,7 +61,8 @@ async function start(context: Context, flags: UpFlags, signal: AbortSignal): Pro
     const child = spawn(program, [...first, ...childArguments(flags)], {
       cwd: data,
       detached: true,
-      env: { ...context.io.env },
+      // What glibc keeps of freed memory grows with its arenas; two are enough for the threads that allocate much.
+      env: { MALLOC_ARENA_MAX: '2', ...context.io.env },
       stdio: ['pipe', 'pipe', log.fd]
     })
     return await firstLine(child, flags.join ?? '', signal, async () => await failureOf(log, begin))

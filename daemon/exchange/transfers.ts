@@ -4,7 +4,7 @@ import type { CID } from 'multiformats/cid'
 import type { Clock } from '../clock.ts'
 import { orAborted } from '../deadline.ts'
 import { PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { PROGRESS_MS, STOP_MS, TRANSFERS_MAX, TRANSFERS_REMEMBERED } from '../../proto/limits.ts'
+import { DROP_WAIT_MS, PROGRESS_MS, STOP_MS, TRANSFERS_MAX, TRANSFERS_REMEMBERED } from '../../proto/limits.ts'
 import type { DownloadParts } from './download.ts'
 import type { ReceivedFile } from './held-log.ts'
 import type { Span } from './provider.ts'
@@ -162,6 +162,12 @@ export class Transfers<Held> {
     running.session.followedBy(peer)
     for await (const spans of running.session.held.follow(signal))
       yield { spans, bytes: running.session.status.bytesDone }
+  }
+
+  /** Resolves when a transfer that was just cancelled has ended, and soon in any case. */
+  async settled(root: string): Promise<void> {
+    const running = this.#running.get(root)
+    if (running !== undefined) await this.#untilEnded(running, DROP_WAIT_MS)
   }
 
   isRunning(root: string): boolean {

@@ -26,6 +26,7 @@ export async function dropCopy(
   { store, transfers, catalogue, self }: DropParts
 ): Promise<Dropped> {
   const { cid } = entry
+  await transfers.settled(cid.toString())
   if (transfers.isRunning(cid.toString()))
     throw new PathmeshError('IN_USE', `${text} is being fetched: cancel that first`)
   await refuseOwn(text, cid, { store, catalogue, self })
