@@ -152,7 +152,7 @@ export class Scheduler {
     for (const unit of peer.asked) this.#withdraw(peer, unit)
   }
 
-  /** What the peer brings a second, as measured over about a second. */
+  /** What the peer brings a second, as it was measured last; 0 where that is long ago. */
   perSecond(name: string, now: number): number {
     const peer = this.#peers.get(name)
     return peer === undefined || now - peer.cameAt > FRESH_MS ? 0 : peer.perSecond
@@ -251,6 +251,8 @@ export class Scheduler {
    * node, since others may be about to receive the same, and not known yet.
    */
   #inTurn(fits: (unit: Unit) => boolean): Unit | undefined {
+    // Peers join before there is work, and where to begin depends on it.
+    if (this.#pending.size === 0) return undefined
     if (this.#cursor === undefined) {
       const ordinals = [...this.#pending].map(({ ordinals: [first = 0] }) => first)
       const first = Math.min(...ordinals)

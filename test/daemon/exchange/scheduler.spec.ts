@@ -90,8 +90,9 @@ describe('Scheduler', () => {
     const firsts = new Set<number | undefined>()
     for (const self of ['a', 'b', 'c', 'd', 'e']) {
       scheduler = new Scheduler(self)
-      addLeaves(40)
       join('one')
+      assert.deepEqual(takeAll('one'), [])
+      addLeaves(40)
       const asked: number[] = []
       for (
         let units = scheduler.take('one', Infinity, 0);
