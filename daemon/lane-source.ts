@@ -90,24 +90,25 @@ async function smallPlaces(
   store: Store,
   transfers: Pick<Transfers<Holding>, 'arriving'>
 ): Promise<SmallPlace[]> {
-  const inline = await store.inline.getMany(cids)
   const files = await store.files.single(cids)
   return Promise.all(
     cids.map(async (cid, i): Promise<SmallPlace> => {
-      const bytes = inline[i]
-      if (bytes !== undefined) return { bytes }
       const place = files[i]
       // A wrapped leaf is not in its file as it is.
-      if (place !== undefined && cid.code === RAW && place.index === 0 && store.holdings.covers(place.facts.path)) {
-        read(place.facts, store)
-        return placeOf(place.facts)
-      }
-      const block = await store.reader.block(cid)
-      if (block !== undefined) return { bytes: block }
-      const arriving = transfers.arriving(cid)
-      return arriving?.has(0) === true ? { path: arriving.absolute, size: arriving.size, stamp: null } : undefined
+      const isFile = place !== undefined && cid.code === RAW && place.index === 0
+      if (!isFile || !store.holdings.covers(place.facts.path)) return elsewhere(cid, store, transfers)
+      read(place.facts, store)
+      return placeOf(place.facts)
     })
   )
+}
+
+/** A small block that no file holds as it is, or that is on its way here. */
+async function elsewhere(cid: CID, store: Store, transfers: Pick<Transfers<Holding>, 'arriving'>): Promise<SmallPlace> {
+  const block = await store.reader.block(cid)
+  if (block !== undefined) return { bytes: block }
+  const arriving = transfers.arriving(cid)
+  return arriving?.has(0) === true ? { path: arriving.absolute, size: arriving.size, stamp: null } : undefined
 }
 
 function read(facts: FileFacts, store: Store): void {

@@ -6,12 +6,14 @@ import { systemClock } from './clock.ts'
 import { readConfig } from './config.ts'
 import { startDaemon } from './daemon.ts'
 import { createLog } from './log.ts'
+import { boundHeap, collectAtRest, garbageCollector } from './memory.ts'
 
 /** Until what was said last is out. */
 const EXIT_MS = 100
 
 /** Runs until SIGINT, SIGTERM or a request to stop. A second signal ends it at once. */
 export const runDaemon: RunDaemon = async (flags, onReady) => {
+  boundHeap()
   const config = await readConfig(flags, process.env, process.cwd())
   const log = createLog(line => process.stderr.write(line), config.log)
   process.on('unhandledRejection', error => log.error('unhandled rejection', { error }))
@@ -25,7 +27,10 @@ export const runDaemon: RunDaemon = async (flags, onReady) => {
   process.on('SIGINT', onSignal)
   process.on('SIGTERM', onSignal)
   onReady(daemon.ready)
+  const usage = () => process.cpuUsage()
+  const leave = collectAtRest({ clock: systemClock, usage, collect: garbageCollector() })
   await daemon.stopped
+  leave()
   process.off('SIGINT', onSignal)
   process.off('SIGTERM', onSignal)
   // All is closed; a timer that libp2p leaves behind would hold the process for a second.

@@ -22,6 +22,8 @@ export const FILE_BYTES_MAX = 256 * TiB
 export const TREE_ENTRIES_MAX = 10_000_000
 /** Distinct branches of one root. A file of 256 TiB has 263,000; each costs some 100 bytes while it is checked. */
 export const TREE_BRANCHES_MAX = 2_000_000
+/** Blocks of a tree that stay opened while it is fetched: some 40,000 entries, of 200 bytes each when opened. */
+export const OPENED_BYTES_MAX = 2 * MiB
 /** Directories one inside the other: beyond PATH_MAX nothing could be written anyway. */
 export const TREE_DEPTH_MAX = 256
 /** Bytes of one file name: NAME_MAX of every file system in use. */

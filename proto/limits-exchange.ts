@@ -44,6 +44,8 @@ export const SERVE_REQUESTS = 4
 export const LEAF_BUFFERS_KEPT = 16
 /** Transfers at a time. */
 export const TRANSFERS_MAX = 64
+/** Files of transfers that did not end, which another transfer looks for what it needs: each costs some hundred bytes. */
+export const UNFINISHED_FILES_MAX = 65_536
 /** How long removing something waits for the end of a transfer of it, which may just have been cancelled. */
 export const DROP_WAIT_MS = 2_000
 /** Transfers that are over and still told of. */
@@ -110,7 +112,7 @@ export const WINDOW_PEER_MS = 1_000
 /** What may be asked of a peer that holds all, of what others that receive it will have before long: so it sends each of them something else. */
 export const WINDOW_OTHERS_BYTES = 2 * MiB
 /** How long such a peer has had nothing else to send before it is asked for that: who answers for it may be slow, or gone. */
-export const OTHERS_MS = 1_000
+export const OTHERS_MS = 3_000
 /** The most that may be asked of one peer whose bytes wait on the disk's side of a lane, or in memory. */
 export const WINDOW_LANE_BYTES = 32 * MiB
 export const WINDOW_STREAM_BYTES = 16 * MiB

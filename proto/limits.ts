@@ -11,6 +11,16 @@ const GiB = 1024 * 1024 * 1024
 /** The longest time that a timer of Node takes, 24 days. */
 export const TIMER_MS_MAX = 2 ** 31 - 1
 
+// --- memory --------------------------------------------------------------------------------------------------------
+
+/** How much the old objects of a daemon may grow between two collections: 50 would put trees of 20,000 files above 256 MiB. */
+export const HEAP_GROWING_PERCENT = 20
+/** Between two looks whether a daemon rests, and the share of one processor up to which it does. */
+export const REST_LOOK_MS = 5_000
+export const REST_CPU_SHARE = 0.05
+/** Half of what young objects of a detached daemon may hold, in MiB: V8's own 16 cost 24 more. */
+export const SEMI_SPACE_MIB = 4
+
 // --- names ---------------------------------------------------------------------------------------------------------
 
 /** Bytes of a published name, `work/path`. */
@@ -147,6 +157,10 @@ export const FILE_THREADS = 2
 export const FILE_THREAD_IDLE_MS = 2_000
 /** Small files in one message to a worker thread. */
 export const FILES_IN_A_TASK = 256
+/** Files of one transfer of which it is remembered what they looked like when they were written, 300 bytes each; others are looked at. */
+export const LOOKS_MAX = 65_536
+/** Directories that are read ahead while a tree is scanned, with the first HASH_BATCH_FILES of what is in each. */
+export const DIRECTORIES_AHEAD = 4
 /** Files opened, synced or statted at the same time. */
 export const FILES_AT_ONCE = 32
 /** One sync of a file system: a disk that takes longer is stuck. */

@@ -251,7 +251,7 @@ const LAYERS = [
   ['daemon'],
   ['moving'],
   ['join', 'lane-source', 'node-facts', 'node-records', 'steps', 'wiring'],
-  ['config'],
+  ['config', 'memory'],
   ['admin', 'works'],
   ['sharing'],
   ['catalogue', 'exchange', 'swarm'],

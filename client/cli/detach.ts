@@ -6,7 +6,7 @@ import { mkdir, open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { hasCode, isErrorCode, PathmeshError } from '../../proto/errors.ts'
-import { START_MS } from '../../proto/limits.ts'
+import { SEMI_SPACE_MIB, START_MS } from '../../proto/limits.ts'
 import type { Ready, UpFlags } from '../../proto/up.ts'
 import { connectTo } from '../mesh.ts'
 import { parseJson, parseLines } from '../ndjson.ts'
@@ -58,7 +58,7 @@ async function start(context: Context, flags: UpFlags, signal: AbortSignal): Pro
   try {
     const { size: begin } = await log.stat()
     const [program, ...first] = context.io.self
-    const child = spawn(program, [...first, ...childArguments(flags)], {
+    const child = spawn(program, [`--max-semi-space-size=${SEMI_SPACE_MIB}`, ...first, ...childArguments(flags)], {
       cwd: data,
       detached: true,
       // What glibc keeps of freed memory grows with its arenas; two are enough for the threads that allocate much.

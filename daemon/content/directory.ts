@@ -6,6 +6,7 @@ import type { CID } from 'multiformats/cid'
 import { PathmeshError } from '../../proto/errors.ts'
 import { SHARD_FANOUT, SHARD_THRESHOLD_BYTES } from '../../proto/limits.ts'
 import type { Branch, Built } from './file-dag.ts'
+import { writeFlatDirectory } from './flat-directory.ts'
 import { MURMUR3, SHARD_LEVELS_MAX, bitField, hashPath, slotPrefix } from './hamt.ts'
 import { DAG_PB, type HashName, cidOf } from './multihash.ts'
 import { compareNames, nameFault, quoted, targetClimb } from './names.ts'
@@ -37,9 +38,8 @@ export function buildDirectory(entries: readonly DirectoryEntry[], hash: HashNam
   const sorted = entries.toSorted((a, b) => compareNames(a.name, b.name))
   checkNames(sorted)
   if (sorted.length * LINK_BYTES_MIN <= SHARD_THRESHOLD_BYTES) {
-    const links = sorted.map(entry => link(entry.name, entry))
-    const bytes = encode({ Data: directoryData(), Links: links })
-    if (bytes.length <= SHARD_THRESHOLD_BYTES) return close(bytes, links, hash, [])
+    const bytes = writeFlatDirectory(sorted)
+    if (bytes.length <= SHARD_THRESHOLD_BYTES) return close(bytes, sorted, hash, [])
   }
   return buildShard(
     sorted.map(entry => ({ entry, path: hashPath(entry.name) })),
@@ -86,10 +86,15 @@ function link(name: string, { cid, tsize }: { readonly cid: CID; readonly tsize:
   return { Name: name, Hash: cid, Tsize: tsize }
 }
 
-function close(bytes: Uint8Array, links: readonly Link[], hash: HashName, branches: Branch[]): Built {
+function close(
+  bytes: Uint8Array,
+  below: readonly { readonly tsize: number }[],
+  hash: HashName,
+  branches: Branch[]
+): Built {
   const cid = cidOf(DAG_PB, hash, bytes)
   branches.push({ cid, bytes })
-  return { cid, tsize: links.reduce((total, { Tsize }) => total + Tsize, bytes.length), branches }
+  return { cid, tsize: below.reduce((total, { tsize }) => total + tsize, bytes.length), branches }
 }
 
 /** A shard of names that agree in their first `level` slots; recursion ends with the 64 bits of the hash. */
@@ -113,5 +118,6 @@ function buildShard(placed: readonly Placed[], level: number, hash: HashName, br
     if (items.length === 1 && only !== undefined) return link(prefix + only.entry.name, only.entry)
     return link(prefix, buildShard(items, level + 1, hash, branches))
   })
-  return close(encode({ Data: shardData(used), Links: links }), links, hash, branches)
+  const below = links.map(({ Tsize: tsize }) => ({ tsize }))
+  return close(encode({ Data: shardData(used), Links: links }), below, hash, branches)
 }

@@ -1,11 +1,10 @@
-// Reads the block that trees of many files are made of, a flat directory, in one pass and several times as fast as a decoder
-// that does not know what it will find. Refuses nothing: whatever is not such a block to the byte is left to node.ts.
+// Reads and writes the block that trees of many files are made of, a flat directory, in one pass and several times as fast as a
+// codec that does not know what it will find. Refuses nothing: whatever is not such a block to the byte is left to node.ts.
 
-import { CID } from 'multiformats/cid'
-import { Digest } from 'multiformats/hashes/digest'
+import type { CID } from 'multiformats/cid'
 import type { DirectoryEntry } from './directory.ts'
-import { DAG_PB, DIGEST_BYTES, RAW, hashNameOfCode } from './multihash.ts'
-import { compareNames, decodeUtf8, nameFault } from './names.ts'
+import { CID_BYTES, readCid } from './multihash.ts'
+import { compareNames, decodeUtf8, nameFault, utf8Length } from './names.ts'
 
 /** Tags of dag-pb: a link, its CID, its name and its size; then the UnixFS node, which says "directory" and nothing else. */
 const LINK = 0x12
@@ -13,8 +12,6 @@ const HASH = 0x0a
 const NAME = 0x12
 const TSIZE = 0x18
 const TAIL = Uint8Array.of(0x0a, 2, 8, 1)
-
-const CID_BYTES = 4 + DIGEST_BYTES
 
 /** The entries of a flat directory in its only accepted encoding; undefined for any other block, sound or not. */
 export function readFlatDirectory(bytes: Uint8Array): DirectoryEntry[] | undefined {
@@ -34,6 +31,46 @@ export function readFlatDirectory(bytes: Uint8Array): DirectoryEntry[] | undefin
     entries.push({ name, cid, tsize })
   }
   return TAIL.every(byte => reader.take(byte)) && reader.at === bytes.length ? entries : undefined
+}
+
+/** The block of entries that are in order, and whose names were looked at. */
+export function writeFlatDirectory(entries: readonly DirectoryEntry[]): Uint8Array {
+  const links = entries.map(({ name, tsize }) => {
+    const nameBytes = utf8Length(name)
+    return { nameBytes, length: 4 + CID_BYTES + varintLength(nameBytes) + nameBytes + varintLength(tsize) }
+  })
+  const block = Buffer.alloc(links.reduce((sum, { length }) => sum + 1 + varintLength(length) + length, TAIL.length))
+  let at = 0
+  const put = (...bytes: readonly number[]): void => {
+    for (const byte of bytes) block[at++] = byte
+  }
+  const putVarint = (value: number): void => {
+    for (let rest = value; ; rest = Math.floor(rest / 128)) {
+      if (rest < 128) return put(rest)
+      put((rest % 128) | 128)
+    }
+  }
+  for (const [i, { name, cid, tsize }] of entries.entries()) {
+    const { nameBytes, length } = links[i] ?? { nameBytes: 0, length: 0 }
+    put(LINK)
+    putVarint(length)
+    put(HASH, CID_BYTES)
+    block.set(cid.bytes, at)
+    at += CID_BYTES
+    put(NAME)
+    putVarint(nameBytes)
+    at += block.write(name, at)
+    put(TSIZE)
+    putVarint(tsize)
+  }
+  block.set(TAIL, at)
+  return block
+}
+
+function varintLength(value: number): number {
+  let length = 1
+  for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) length++
+  return length
 }
 
 /** What cannot be read is NaN or undefined, and so is every place behind it. */
@@ -70,10 +107,6 @@ class Reader {
   }
 
   cid(): CID | undefined {
-    const bytes = this.#bytes.subarray(this.at, (this.at += CID_BYTES))
-    const [version, codec = 0, hash = 0, length] = bytes
-    const isKnown = version === 1 && (codec === RAW || codec === DAG_PB) && hashNameOfCode(hash) !== undefined
-    if (!isKnown || length !== DIGEST_BYTES || bytes.length !== CID_BYTES) return undefined
-    return new CID(1, codec, new Digest(hash, DIGEST_BYTES, bytes.subarray(4), bytes.subarray(2)), bytes)
+    return readCid(this.#bytes.subarray(this.at, (this.at += CID_BYTES)))
   }
 }

@@ -3,10 +3,10 @@
 
 import { constants } from 'node:fs'
 import { lstat, readdir, readlink, realpath, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import picomatch from 'picomatch'
 import { PathmeshError, errno, toPathmeshError } from '../../proto/errors.ts'
 import {
+  DIRECTORIES_AHEAD,
   FILES_AT_ONCE,
   HASH_BATCH_FILES,
   TREE_DEPTH_MAX,
@@ -65,11 +65,22 @@ interface Level {
   /** Path of the directory with a slash behind it, '' for the root. */
   readonly prefix: string
   readonly absolute: string
+  /** The same with a slash behind it. */
+  readonly inside: string
   /** Device and inode: a directory inside itself is a loop. */
   readonly identity: string
   readonly names: readonly string[]
   next: number
   ready: PromiseSettledResult<Found>[]
+  /** What is in the next directories of `ready`, read while those before them are gone through. */
+  readonly opening: Map<Found, Promise<Level>>
+}
+
+/** How the entries of a level are looked at. */
+interface Looking {
+  readonly excluded: (path: string) => boolean
+  readonly dereference: boolean
+  readonly look: ScanOptions['look']
 }
 
 /**
@@ -80,15 +91,16 @@ interface Level {
 export async function* scan(root: string, options: ScanOptions = {}): AsyncGenerator<ScannedEntry> {
   const { exclude = [], dereference = false, signal, look } = options
   signal?.throwIfAborted()
-  const excluded = excluder(exclude)
+  const looking = { excluded: excluder(exclude), dereference, look }
   const top = await openRoot(root)
   yield top.entry
   if (top.entry.kind !== 'directory') return
-  const stack = [await openLevel(top, '', root)]
+  const stack = [await openLevel(top, '', root, 0, looking)]
   let count = 1
   for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
     signal?.throwIfAborted()
-    const found = await nextOf(level, stack.length - 1, excluded, dereference, look)
+    if (level.ready.length === 0) await fill(level, stack.length - 1, looking)
+    const found = nextOf(level)
     if (found === undefined) {
       stack.pop()
       continue
@@ -98,7 +110,26 @@ export async function* scan(root: string, options: ScanOptions = {}): AsyncGener
     yield found.entry
     if (found.entry.kind !== 'directory') continue
     checkNesting(found, stack)
-    stack.push(await openLevel(found, `${found.entry.path}/`, found.entry.absolute))
+    openAhead(level, found, stack.length, looking)
+    const opening = level.opening.get(found)
+    level.opening.delete(found)
+    if (opening !== undefined) stack.push(await opening)
+  }
+}
+
+/** Begins to read a directory and the next ones: a thread that looks is waited for once, not once for each. */
+function openAhead(level: Level, found: Found, depth: number, looking: Looking): void {
+  const open = (one: Found): void => {
+    if (level.opening.has(one)) return
+    const opening = openLevel(one, `${one.entry.path}/`, one.entry.absolute, depth, looking)
+    // Its failure is met where it is gone into.
+    opening.catch(() => undefined)
+    level.opening.set(one, opening)
+  }
+  open(found)
+  for (const next of level.ready) {
+    if (level.opening.size > DIRECTORIES_AHEAD) return
+    if (next.status === 'fulfilled' && next.value.entry.kind === 'directory') open(next.value)
   }
 }
 
@@ -111,7 +142,13 @@ async function openRoot(root: string): Promise<Found> {
   }
 }
 
-async function openLevel({ entry, stats }: Found, prefix: string, shown: string): Promise<Level> {
+async function openLevel(
+  { entry, stats }: Found,
+  prefix: string,
+  shown: string,
+  depth: number,
+  looking: Looking
+): Promise<Level> {
   const { absolute } = entry
   const raw = await readdir(absolute, { encoding: 'buffer' }).catch((error: unknown) => {
     throw prefix !== '' && errno(error) === 'ENOENT'
@@ -119,7 +156,10 @@ async function openLevel({ entry, stats }: Found, prefix: string, shown: string)
       : toPathmeshError(error, `read the directory ${shown}`)
   })
   const names = raw.sort((a, b) => Buffer.compare(a, b)).map(bytes => nameIn(absolute, bytes))
-  return { prefix, absolute, identity: identityOf(stats), names, next: 0, ready: [] }
+  const inside = absolute.endsWith('/') ? absolute : `${absolute}/`
+  const level = { prefix, absolute, inside, identity: identityOf(stats), names, next: 0, ready: [], opening: new Map() }
+  await fill(level, depth, looking)
+  return level
 }
 
 function nameIn(directory: string, bytes: Buffer): string {
@@ -130,20 +170,18 @@ function nameIn(directory: string, bytes: Buffer): string {
   throw new PathmeshError('UNSAFE_NAME', `the name ${shown} in ${directory} ${fault}: rename it`)
 }
 
-async function nextOf(
-  level: Level,
-  depth: number,
-  excluded: (path: string) => boolean,
-  dereference: boolean,
-  lookAtMany: ScanOptions['look']
-): Promise<Found | undefined> {
+/** Looks at the next entries of a level. */
+async function fill(level: Level, depth: number, { excluded, dereference, look: lookAtMany }: Looking): Promise<void> {
   while (level.ready.length === 0 && level.next < level.names.length) {
     const look = level.names.length - level.next > FILES_AT_ONCE ? lookAtMany : undefined
     const count = look === undefined ? FILES_AT_ONCE : HASH_BATCH_FILES
     const names = level.names.slice(level.next, (level.next += count)).filter(name => !excluded(level.prefix + name))
-    const looks = await look?.(names.map(name => join(level.absolute, name)))
+    const looks = await look?.(names.map(name => level.inside + name))
     level.ready = await Promise.allSettled(names.map((name, i) => inspect(level, name, depth, dereference, looks?.[i])))
   }
+}
+
+function nextOf(level: Level): Found | undefined {
   const first = level.ready.shift()
   if (first?.status === 'rejected') throw toPathmeshError(first.reason, `read ${level.absolute}`)
   return first?.value
@@ -158,7 +196,7 @@ async function inspect(
   seen: Look | Error | undefined
 ): Promise<Found> {
   const path = level.prefix + name
-  const absolute = join(level.absolute, name)
+  const absolute = level.inside + name
   if (utf8Length(path) > TREE_PATH_BYTES_MAX) {
     throw new PathmeshError('TOO_LARGE', `the path ${path.slice(0, 200)}… is over ${TREE_PATH_BYTES_MAX} bytes`)
   }

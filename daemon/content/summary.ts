@@ -59,7 +59,21 @@ const NOTHING: Omit<Summary, 'kind' | 'tsize'> = {
 
 /** A raw leaf that is a file by itself: its size is what the link to it states. */
 export function summariseLeaf(size: number): Summary {
-  return { ...NOTHING, kind: 'file', tsize: size, size, entries: 1, files: 1, leaves: 1 }
+  // Most entries of most trees: each field is named, since copying NOTHING takes several times as long.
+  return {
+    kind: 'file',
+    tsize: size,
+    size,
+    entries: 1,
+    files: 1,
+    leaves: 1,
+    depth: 0,
+    pathBytes: 0,
+    climb: 0,
+    height: 0,
+    whole: true,
+    executable: false
+  }
 }
 
 export function summariseSymlink(target: string, blockBytes: number): Summary {
@@ -153,15 +167,14 @@ function shardBelow(cid: CID, child: DirectoryEntry | ShardChild, of: SummaryOf)
 }
 
 function entryBelow(cid: CID, child: DirectoryEntry | ShardChild, of: SummaryOf): Summary {
-  const name = quoted(child.name ?? '')
+  const refuse = (rule: string): Error => corrupt(cid, `${quoted(child.name ?? '')} ${rule}`)
   if (child.cid.code === RAW) {
-    if (child.tsize > LEAF_BYTES) throw corrupt(cid, `${name} is a leaf of ${child.tsize} bytes, over ${LEAF_BYTES}`)
+    if (child.tsize > LEAF_BYTES) throw refuse(`is a leaf of ${child.tsize} bytes, over ${LEAF_BYTES}`)
     return summariseLeaf(child.tsize)
   }
   const below = of({ cid: child.cid })
-  if (!below.whole) throw corrupt(cid, `${name} is a part of a file, not a file`)
-  if (below.tsize !== child.tsize)
-    throw corrupt(cid, `${name} states ${child.tsize} bytes of blocks, not ${below.tsize}`)
+  if (!below.whole) throw refuse('is a part of a file, not a file')
+  if (below.tsize !== child.tsize) throw refuse(`states ${child.tsize} bytes of blocks, not ${below.tsize}`)
   return below
 }
 

@@ -4,9 +4,7 @@
 import { CID } from 'multiformats/cid'
 import { PathmeshError } from '../../proto/errors.ts'
 import { BLOCK_BYTES_MAX, CID_TEXT_CHARS_MAX } from '../../proto/limits.ts'
-import { DAG_PB, DIGEST_BYTES, RAW, digest, hashNameOfCode } from './multihash.ts'
-
-const CID_BYTES = 4 + DIGEST_BYTES
+import { CID_BYTES, DAG_PB, DIGEST_BYTES, RAW, digest, hashNameOfCode, readCid } from './multihash.ts'
 
 /**
  * Refuses (INVALID_ARGUMENT) every CID that is not version 1, raw or dag-pb, with a 32-byte BLAKE3 or SHA2-256 digest,
@@ -25,6 +23,15 @@ export function checkCid(cid: CID): void {
     'INVALID_ARGUMENT',
     `${cid.toString()} is not a CID of pathmesh: version 1, raw or dag-pb, blake3 or sha2-256 with 32 bytes`
   )
+}
+
+/** The CID that these bytes are, of a form that `checkCid` accepts; else INVALID_ARGUMENT, or what multiformats throws. */
+export function decodeCid(bytes: Uint8Array): CID {
+  const known = readCid(bytes)
+  if (known !== undefined) return known
+  const cid = CID.decode(bytes)
+  checkCid(cid)
+  return cid
 }
 
 /** The CID in a text, of a form that `checkCid` accepts; else INVALID_ARGUMENT. */

@@ -42,8 +42,11 @@ interface Place {
 
 /** The branches that a verified block links, in order; none of a leaf. CORRUPT as `decodeNode`. */
 export function expand(cid: CID, bytes: Uint8Array): CID[] {
-  if (cid.code === RAW) return []
-  const node = decodeNode(cid, bytes)
+  return cid.code === RAW ? [] : branchesOf(decodeNode(cid, bytes))
+}
+
+/** The branches that an opened one links, in order. */
+export function branchesOf(node: Node): CID[] {
   if (node.kind === 'symlink') return []
   const links = node.kind === 'directory' ? node.entries : node.children
   return links.map(link => link.cid).filter(child => child.code !== RAW)
@@ -83,7 +86,8 @@ export async function* walkTree(root: CID, branches: Branches, options: WalkOpti
     }
     if (++count > TREE_ENTRIES_MAX) throw tooLarge(root, `a tree of more than ${TREE_ENTRIES_MAX} entries`)
     const path = level.prefix + child.name
-    const { entry, node } = await place(child.cid, child.tsize, branches)
+    // Most entries are leaves, which need not be waited for.
+    const { entry, node } = child.cid.code === RAW ? leafPlace(child) : await place(child.cid, child.tsize, branches)
     yield walked(path, entry, stack.length - 1)
     if (node === undefined) continue
     if (stack.length >= TREE_DEPTH_MAX) throw tooLarge(root, `directories more than ${TREE_DEPTH_MAX} deep`)
@@ -125,7 +129,7 @@ function tooLarge(cid: CID, what: string): PathmeshError {
 async function place(cid: CID, size: number | undefined, branches: Branches): Promise<Place> {
   if (cid.code === RAW) {
     if (size === undefined) throw new TypeError('a root that is a leaf needs its size')
-    return { entry: { kind: 'file', cid, size, executable: false } }
+    return leafPlace({ cid, tsize: size })
   }
   const { node } = await openBranch(cid, branches)
   if (node.kind === 'file') {
@@ -136,6 +140,10 @@ async function place(cid: CID, size: number | undefined, branches: Branches): Pr
     return { entry: { kind: node.kind, cid, size: 0, executable: false, target: node.target } }
   return { entry: { kind: 'directory', cid, size: 0, executable: false }, node }
 }
+
+const leafPlace = ({ cid, tsize }: Pick<DirectoryEntry, 'cid' | 'tsize'>): Place => ({
+  entry: { kind: 'file', cid, size: tsize, executable: false }
+})
 
 async function entriesOf(cid: CID, node: Node, branches: Branches): Promise<DirectoryEntry[]> {
   if (node.kind === 'directory') return [...node.entries]

@@ -2,6 +2,7 @@
 // are asked, and with those who land what came. A peer that fails loses what it was asked for to the others; one that sends what
 // is wrong is told so, and struck if it insists. It ends when all that was added is here, or by a fault of this node.
 
+import type { CID } from 'multiformats/cid'
 import { cidKey } from '../content/multihash.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import {
@@ -17,7 +18,7 @@ import { Asked, type Request } from './asked.ts'
 import type { Budget } from './budget.ts'
 import { complain, type ComplaintParts } from './complaint.ts'
 import type { Heard } from './heard.ts'
-import type { FileLeaf, LargeFile, SmallFiles, SmallJob, Work } from './plan.ts'
+import type { FileLeaf, LandedSmall, LargeFile, SmallFiles, SmallJob, Work } from './plan.ts'
 import type { Provider, SmallTarget } from './provider.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { Scheduler } from './scheduler.ts'
@@ -27,11 +28,12 @@ import { isOwnFault, type Sources } from './sources.ts'
 export interface Landing {
   /** A file that leaves may be written into by others; undefined where they are to be handed over. */
   into(file: LargeFile): Promise<string | undefined>
-  smallInto(job: SmallJob): Promise<SmallTarget | undefined>
+  /** Files that these may be written to; undefined where they are to be handed over. */
+  smallInto(jobs: readonly SmallJob[]): Promise<SmallTarget[] | undefined>
   /** Verified; without `bytes` it was written into the file. */
   leaf(work: FileLeaf, bytes: Uint8Array | undefined): Promise<void>
   /** The same, for files that are not here yet. */
-  small(files: readonly { readonly job: SmallJob; readonly bytes: Uint8Array | undefined }[]): Promise<void>
+  small(files: readonly LandedSmall[]): Promise<void>
 }
 
 /** What all downloads of a node have in common. */
@@ -281,32 +283,25 @@ export class Download {
     asked: Asked,
     options: { signal: AbortSignal; onBytes: (bytes: number) => void }
   ): Promise<void> {
-    const left = this.#left.get(unit) ?? new Map()
-    // The same content at several places is asked for once.
-    const wanted = new Map<string, SmallJob[]>()
-    for (const job of left.values()) {
-      const key = cidKey(job.cid)
-      const jobs = wanted.get(key)
-      if (jobs === undefined) wanted.set(key, [job])
-      else jobs.push(job)
-    }
+    const left = this.#left.get(unit) ?? new Map<number, SmallJob>()
     const { landing } = this.#request
-    const order = await Promise.all(
-      [...wanted.values()].flatMap(async ([first, ...others]) => {
-        const jobs = first === undefined ? [] : [first, ...others]
-        const into = await Promise.all(jobs.map(job => landing.smallInto(job)))
-        const size = first?.size
-        return { cid: first?.cid, size, into: into.filter(target => target !== undefined) }
-      })
-    )
-    const known = order.flatMap(({ cid, ...rest }) => (cid === undefined ? [] : [{ cid, ...rest }]))
-    for await (const came of provider.small(known, options)) {
+    const targets = await landing.smallInto([...left.values()])
+    // The same content at several places is asked for once.
+    const wanted = new Map<string, { cid: CID; size: number; into: SmallTarget[]; jobs: SmallJob[] }>()
+    for (const job of left.values()) {
+      const { cid, size } = job
+      const same = wanted.get(cidKey(cid)) ?? { cid, size, into: [], jobs: [] }
+      const target = targets?.shift()
+      if (target !== undefined) same.into.push(target)
+      same.jobs.push(job)
+      wanted.set(cidKey(cid), same)
+    }
+    for await (const came of provider.small([...wanted.values()], options)) {
       asked.moved()
-      const files = came.flatMap(({ cid, bytes, is }) =>
-        is === 'missing'
-          ? []
-          : (wanted.get(cidKey(cid)) ?? []).filter(job => left.has(job.ordinal)).map(job => ({ job, bytes }))
-      )
+      const files = came.flatMap(({ cid, bytes, is, looks }) => {
+        const jobs = is === 'missing' ? [] : (wanted.get(cidKey(cid))?.jobs ?? [])
+        return jobs.map((job, i) => ({ job, bytes, look: looks?.[i] })).filter(({ job }) => left.has(job.ordinal))
+      })
       for (const { job, bytes } of files)
         if (bytes !== undefined && bytes.length !== job.size)
           throw new PathmeshError(
@@ -323,7 +318,7 @@ export class Download {
       // That something is missing is no progress.
       else if (bytes > 0) this.#request.onCame(provider, bytes)
       const gone = came.find(({ is }) => is === 'missing')
-      if (gone !== undefined) throw noLonger(provider, gone.cid.toString(), wanted.get(cidKey(gone.cid))?.[0]?.path)
+      if (gone !== undefined) throw noLonger(provider, gone.cid.toString(), wanted.get(cidKey(gone.cid))?.jobs[0]?.path)
     }
   }
 

@@ -8,7 +8,7 @@ import { LEAF_BYTES } from '../../proto/limits.ts'
 import type { Landing } from './download.ts'
 import type { HeldLog } from './held-log.ts'
 import { LargeFiles } from './large-files.ts'
-import type { FileLeaf, LargeFile, PlanOptions, SmallJob } from './plan.ts'
+import type { FileLeaf, LandedSmall, LargeFile, PlanOptions, SmallJob } from './plan.ts'
 import type { Provider, SmallTarget } from './provider.ts'
 import type { SessionSink } from './session-types.ts'
 
@@ -53,8 +53,8 @@ export class SinkLanding implements Landing {
     return this.#sink.target(file.path, file.size)
   }
 
-  smallInto(job: SmallJob): Promise<SmallTarget | undefined> {
-    return this.#sink.smallTarget(job.path)
+  smallInto(jobs: readonly SmallJob[]): Promise<SmallTarget[] | undefined> {
+    return this.#sink.smallTargets(jobs.map(({ path }) => path))
   }
 
   async leaf({ file, job }: FileLeaf, bytes: Uint8Array | undefined): Promise<void> {
@@ -73,7 +73,7 @@ export class SinkLanding implements Landing {
     await this.#large.arrived(file)
   }
 
-  async small(files: readonly { readonly job: SmallJob; readonly bytes: Uint8Array | undefined }[]): Promise<void> {
+  async small(files: readonly LandedSmall[]): Promise<void> {
     const fresh = files.filter(({ job }) => !this.#held.has(job.ordinal))
     const handed = fresh.flatMap(({ job: { ordinal, path }, bytes }) =>
       bytes === undefined ? [] : [{ ordinal, path, executable: false, bytes }]
@@ -87,7 +87,8 @@ export class SinkLanding implements Landing {
         bytes
       )
     }
-    for (const { job } of fresh) {
+    for (const { job, look } of fresh) {
+      if (look !== undefined) this.#sink.looked(job.path, look)
       if (this.#held.has(job.ordinal)) continue
       this.#held.addSmall(job.cid, job.path, job.size, job.ordinal)
       this.#held.add(job.ordinal)

@@ -4,6 +4,7 @@
 
 import type { CID } from 'multiformats/cid'
 import type { Branches } from '../content/branches.ts'
+import type { Fingerprint } from '../content/fingerprint.ts'
 import { leafRange } from '../content/file-dag.ts'
 import { leaves } from '../content/leaves.ts'
 import { RAW } from '../content/multihash.ts'
@@ -20,6 +21,14 @@ export interface SmallJob {
   readonly path: string
   readonly cid: CID
   readonly size: number
+}
+
+/** A small file that came; without `bytes` it has been written. */
+export interface LandedSmall {
+  readonly job: SmallJob
+  readonly bytes: Uint8Array | undefined
+  /** What it looked like when it was written. */
+  readonly look: Fingerprint | undefined
 }
 
 /** One leaf of a larger file. */
@@ -74,6 +83,8 @@ export interface PlanOptions {
   readonly size: number
   /** Leaves that already lie somewhere on this node, undefined for those that do not. */
   readonly local: (cids: readonly CID[]) => Promise<(Uint8Array | undefined)[]>
+  /** A leaf that another transfer has written and not finished. */
+  readonly unfinished: (file: LargeFile, job: LeafJob) => Promise<Uint8Array | undefined>
   /** A leaf of a file that comes here by another transfer; undefined where none does. */
   readonly arriving: (file: CID, job: LeafJob) => Promise<Uint8Array | undefined>
   /** Hears of every file of several leaves before its first: what its number is in the order of the walk. */
@@ -170,12 +181,14 @@ async function leafWithoutAsking(
   file: WalkedEntry,
   job: LeafJob,
   sink: Sink,
-  { local, arriving }: PlanOptions
+  { local, unfinished, arriving }: PlanOptions
 ): Promise<boolean> {
   const { offset } = leafRange(file.size, job.index)
   if (sink.ledger.has(job.ordinal) && (!sink.suspect || (await stillThere(job.cid, file, offset, job.size, sink))))
     return true
-  const known = isZeroLeaf(job.cid, job.size) ? null : ((await local([job.cid]))[0] ?? (await arriving(file.cid, job)))
+  const known = isZeroLeaf(job.cid, job.size)
+    ? null
+    : ((await local([job.cid]))[0] ?? (await unfinished(file, job)) ?? (await arriving(file.cid, job)))
   if (known === undefined) return false
   await sink.writeLeaf({
     ordinal: job.ordinal,

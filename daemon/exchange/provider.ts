@@ -3,6 +3,7 @@
 
 import type { CID } from 'multiformats/cid'
 import type { Branch } from '../content/file-dag.ts'
+import type { Fingerprint } from '../content/fingerprint.ts'
 
 export interface WaitOptions {
   readonly signal?: AbortSignal
@@ -66,6 +67,8 @@ export interface CameSmall {
   readonly bytes: Uint8Array | undefined
   readonly is: 'here' | 'written' | 'missing'
   readonly size: number
+  /** What each of `into` looked like when it was written, in their order. */
+  readonly looks?: readonly Fingerprint[]
 }
 
 /** How much of a root lies somewhere. */

@@ -61,6 +61,9 @@ export class RemoteReader implements Branches {
     })
   }
 
+  /** A branch that came on the way to what was read, verified; undefined where none did. */
+  readonly came = (cid: CID): Uint8Array | undefined => this.#branches.get(cid.toString())
+
   /** Bytes of a leaf of which only the CID is known; it is fetched to find out. */
   async leafSize(cid: CID): Promise<number> {
     return (await this.#whole(cid)).length

@@ -1,9 +1,9 @@
 // What this node answers when a peer asks for content. It hands out what the store gives it, in bounded answers, and
 // refuses requests past the limits. Membership was settled before the stream existed.
 
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
 import { DAG_PB } from '../content/multihash.ts'
-import { checkCid } from '../content/verify.ts'
+import { decodeCid } from '../content/verify.ts'
 import { expand } from '../content/walk.ts'
 import { type Bytes, bytesOf } from '../frames.ts'
 import type { Answer, Handler } from '../rpc.ts'
@@ -213,11 +213,7 @@ function cidsOf(read: () => readonly Uint8Array[]): CID[] {
 }
 
 function cidOf(bytes: Uint8Array): CID {
-  return decode(() => {
-    const cid = CID.decode(bytes)
-    checkCid(cid)
-    return cid
-  })
+  return decode(() => decodeCid(bytes))
 }
 
 function decode<T>(read: () => T): T {

@@ -2,7 +2,8 @@
 
 import type { CID } from 'multiformats/cid'
 import type { CheckedTree } from '../content/check-tree.ts'
-import type { Sink } from './plan.ts'
+import type { Fingerprint } from '../content/fingerprint.ts'
+import type { LargeFile, LeafJob, Sink } from './plan.ts'
 import type { SmallTarget, Via } from './provider.ts'
 import type { BranchStore } from './structure.ts'
 
@@ -46,7 +47,9 @@ export interface Destination<Held> {
   /** NO_SPACE if so much cannot be written. */
   needSpace(bytes: number): Promise<void>
   /** Leaves that already lie somewhere on this node, in the order asked; undefined for those that do not. */
-  local(cids: readonly CID[]): Promise<(Uint8Array | undefined)[]>
+  local(cids: readonly CID[], signal: AbortSignal): Promise<(Uint8Array | undefined)[]>
+  /** A leaf that a transfer of another root has written and not finished. */
+  unfinished(file: LargeFile, leaf: LeafJob, signal: AbortSignal): Promise<Uint8Array | undefined>
   open(): Promise<SessionSink>
   finish(sink: SessionSink, checked: CheckedTree, signal: AbortSignal): Promise<Held>
 }
@@ -57,10 +60,12 @@ export interface SessionSink extends Sink {
   at(path: string): string
   /** Makes a file of its final size, for leaves that others write into it; undefined where there are no files. */
   target(path: string, fileSize: number): Promise<string | undefined>
-  /** Makes way for a small file that others write. */
-  smallTarget(path: string): Promise<SmallTarget | undefined>
+  /** Makes way for small files that others write; undefined where there are no files. */
+  smallTargets(paths: readonly string[]): Promise<SmallTarget[] | undefined>
   /** Others have written these leaves. */
   wrote(ordinals: readonly number[], bytes: number): Promise<void>
+  /** What a small file that others wrote looked like then. */
+  looked(path: string, look: Fingerprint): void
   finishLarge(path: string, size: number, executable: boolean): Promise<void>
   checkpoint(): Promise<void>
   close(): Promise<void>

@@ -268,7 +268,8 @@ export class Session<Held> {
       const works = plan(this.root, this.#parts.destination.branches, sink, {
         signal: this.#signal,
         size: checked.size,
-        local: cids => this.#parts.destination.local(cids),
+        local: cids => this.#parts.destination.local(cids, this.#signal),
+        unfinished: (file, job) => this.#parts.destination.unfinished(file, job, this.#signal),
         arriving: (file, job) => this.#parts.arriving(this.root, file, job, this.#signal),
         ...landing.planned
       })

@@ -2,10 +2,10 @@
 // as a whole. It keeps no bytes in memory beyond an answer; branches that nobody asked for are refused.
 
 import type { CID } from 'multiformats/cid'
-import type { Branches } from '../content/branches.ts'
+import { type Branches, openBlock } from '../content/branches.ts'
 import type { Branch } from '../content/file-dag.ts'
 import { cidKey, RAW } from '../content/multihash.ts'
-import { expand } from '../content/walk.ts'
+import { branchesOf } from '../content/walk.ts'
 import { PathmeshError } from '../../proto/errors.ts'
 import { REQUEST_CIDS_MAX, TREE_BRANCHES_MAX } from '../../proto/limits.ts'
 import type { BulkOptions, Provider } from './provider.ts'
@@ -77,7 +77,7 @@ export class StructureFetch {
   }
 
   #open(cid: CID, bytes: Uint8Array): void {
-    for (const child of expand(cid, bytes)) {
+    for (const child of branchesOf(openBlock(cid, bytes, this.#store).node)) {
       const key = cidKey(child)
       if (this.#seen.has(key)) continue
       this.#seen.add(key)

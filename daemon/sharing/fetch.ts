@@ -29,7 +29,7 @@ import { type GoneParts, versionGone } from './version-gone.ts'
 export interface FetchParts extends GoneParts {
   readonly store: Store
   readonly hasher: Hasher
-  readonly transfers: Pick<Transfers<Holding>, 'fetch'>
+  readonly transfers: Pick<Transfers<Holding>, 'fetch' | 'isRunning'>
   readonly deliveries: Pick<Deliveries, 'admit' | 'deliver'>
   readonly clock: Clock
   readonly eager?: Pick<Eager, 'take'> | undefined
@@ -242,12 +242,13 @@ async function fetchIt(
   signal: AbortSignal,
   onStatus: (status: SessionStatus) => void
 ): Promise<Local & { size: number }> {
-  const { entry, root, hints } = resolved
+  const { entry, root, hints, record, came } = resolved
   const name = nameOf(resolved)
+  const of = record === null ? undefined : `${record.origin} ${name}`
   const basename = basenameIn(resolved)
   const inline = await inlineFiles.file(entry.cid, basename)
   if (inline !== undefined) return { holding: inline, path: inline.path, size: inline.size }
-  const destination = new StoreDestination(store, entry.cid, basename)
+  const destination = new StoreDestination(store, entry.cid, { basename, of }, came)
   const { held } = await transfers.fetch(
     {
       root: entry.cid,
@@ -260,6 +261,7 @@ async function fetchIt(
     destination,
     { signal, onStatus }
   )
+  if (of !== undefined) await store.discardOthers(entry.cid, of, other => transfers.isRunning(other.toString()))
   return { holding: held, path: held.path, size: held.size }
 }
 

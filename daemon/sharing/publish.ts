@@ -73,27 +73,40 @@ export async function buildScanned(
   const files = entries.filter(entry => entry.kind === 'file')
   const links = new Map<string, Linked>()
   const { store } = parts
-  await store.database.commitInParts(knownFiles(files, links, store, options.hash))
-  const unknown = files.filter(file => !links.has(file.path))
-  await hashFiles(unknown, 'in-place', links, parts, options)
+  const find = (some: readonly ScannedFile[]) => findKnown(some, links, store, options.hash)
+  await hashFiles(files, 'in-place', links, parts, options, find)
   await store.database.commitInParts(directoryWrites(entries, links, store, options.hash))
   return holdingOf(entries, links, { class: 'in-place', path: topOf(entries).absolute })
 }
 
-/** Hashes files where they lie, makes them known, and puts their links into `links`. */
-export async function hashFiles(
-  files: readonly HashableFile[],
+/**
+ * Hashes files where they lie, makes them known, and puts their links into `links`. `find` is given some at a time before, and puts
+ * in the links of those that need not be read: others are hashed meanwhile.
+ */
+export async function hashFiles<T extends HashableFile>(
+  files: readonly T[],
   kind: FileClass,
   links: Map<string, Linked>,
   { store, hasher }: BuildParts,
-  options: BuildOptions
+  options: BuildOptions,
+  find: (files: readonly T[]) => Promise<void> = async () => undefined
 ): Promise<void> {
   const total = files.reduce((sum, file) => sum + Number(file.fingerprint.size), 0)
   let [bytes, done] = [0, 0]
   const report = () => options.onProgress({ phase: 'hashing', bytes, total, files: done, filesTotal: files.length })
   report()
+  async function* unknown(): AsyncGenerator<T> {
+    for (let at = 0; at < files.length; at += INDEX_LOOKUPS) {
+      const some = files.slice(at, at + INDEX_LOOKUPS)
+      await find(some)
+      const known = some.filter(file => links.has(file.path))
+      done += known.length
+      bytes += known.reduce((sum, file) => sum + Number(file.fingerprint.size), 0)
+      yield* some.filter(file => !links.has(file.path))
+    }
+  }
   await pipe(
-    files,
+    unknown(),
     source =>
       hasher.hashFiles(source, {
         hash: options.hash,
@@ -147,35 +160,34 @@ export async function scanAll(
   return entries
 }
 
-/** Links of files that need not be read, and the writes that keep their rows true. */
-async function* knownFiles(
+/** Puts in the links of files that need not be read, and keeps their rows true. */
+async function findKnown(
   files: readonly ScannedFile[],
   links: Map<string, Linked>,
   store: Store,
   hash: HashName
-): AsyncGenerator<Iterable<Write>> {
-  for (let at = 0; at < files.length; at += INDEX_LOOKUPS) {
-    const some = files.slice(at, at + INDEX_LOOKUPS)
-    const { facts, stale } = await store.files.findUnchanged(
-      some.map(file => ({ path: file.absolute, fingerprint: file.fingerprint }))
-    )
-    yield stale
-    for (const [i, file] of some.entries()) {
-      const known = facts[i]
-      if (known === undefined || known.executable !== file.executable || known.cid.multihash.code !== hashCode(hash))
-        continue
-      const isMoved = known.path !== file.absolute
-      // A wrapped leaf has no list of leaves to copy; such a file is small, and is hashed again at its new place.
-      if (isMoved && known.executable && known.fingerprint.size <= LEAF_BYTES) continue
-      links.set(file.path, known)
-      if (isMoved)
-        yield store.files.add(
-          { ...known, path: file.absolute, fingerprint: file.fingerprint },
-          await digestsOf(known.cid, store.branches),
-          false
-        ).writes
-    }
+): Promise<void> {
+  const { facts, stale } = await store.files.findUnchanged(
+    files.map(file => ({ path: file.absolute, fingerprint: file.fingerprint }))
+  )
+  const groups: Iterable<Write>[] = [stale]
+  for (const [i, file] of files.entries()) {
+    const known = facts[i]
+    if (known === undefined || known.executable !== file.executable || known.cid.multihash.code !== hashCode(hash))
+      continue
+    const isMoved = known.path !== file.absolute
+    // A wrapped leaf has no list of leaves to copy; such a file is small, and is hashed again at its new place.
+    if (isMoved && known.executable && known.fingerprint.size <= LEAF_BYTES) continue
+    links.set(file.path, known)
+    if (!isMoved) continue
+    const moved = { ...known, path: file.absolute, fingerprint: file.fingerprint }
+    groups.push(store.files.add(moved, await digestsOf(known.cid, store.branches), false).writes)
   }
+  await store.database.commitInParts(
+    (function* () {
+      for (const writes of groups) yield* writes
+    })()
+  )
 }
 
 /** What makes a file known, and puts its link into `links`. */

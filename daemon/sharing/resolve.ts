@@ -7,6 +7,7 @@ import { RAW } from '../content/multihash.ts'
 import { parseCid } from '../content/verify.ts'
 import { resolvePath, type TreeEntry } from '../content/walk.ts'
 import type { Branches } from '../content/branches.ts'
+import type { RemoteReader } from '../exchange/remote-reader.ts'
 import { hasCode, PathmeshError } from '../../proto/errors.ts'
 import { type ContentRef, formatRef, type NameRef, parseRef } from '../../proto/ref.ts'
 
@@ -55,6 +56,8 @@ export interface Settled {
 
 export interface Resolved extends Settled {
   readonly entry: TreeEntry
+  /** Branches that came while it was looked for, and need not be asked for again. */
+  readonly came?: RemoteReader['came']
 }
 
 export interface ResolveParts {

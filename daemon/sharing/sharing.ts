@@ -231,8 +231,10 @@ export class Sharing {
       ...this.#parts,
       inlineFiles: this.#inlineFiles,
       settle: (asked: GetRequest, until: AbortSignal) => settle(asked.ref, asked.version, this.#naming(), until),
-      find: (settled: Settled, asked: GetRequest, until: AbortSignal) =>
-        find(settled, this.#reader(settled, asked, until), until),
+      find: async (settled: Settled, asked: GetRequest, until: AbortSignal) => {
+        const reader = this.#reader(settled, asked, until)
+        return { ...(await find(settled, reader, until)), came: reader.came }
+      },
       ...this.#asking()
     }
     const run = (): Promise<Got | GotBytes> => getContent(request, parts, signal, onProgress)

@@ -1,8 +1,8 @@
 // How the index spells what is known of a file: numbers of a fixed width, the CID, and the path behind them. Text would cost a
 // tree of small files more than hashing them does.
 
-import { CID } from 'multiformats/cid'
 import type { Fingerprint } from '../content/fingerprint.ts'
+import { decodeCid } from '../content/verify.ts'
 import type { FileClass, FileFacts } from './file-table.ts'
 
 const ID_BYTES = 6
@@ -49,7 +49,7 @@ export function factsIn(bytes: Uint8Array): FileFacts {
       mtimeNs: row.readBigInt64LE(24),
       ctimeNs: row.readBigInt64LE(32)
     },
-    cid: CID.decode(row.subarray(CID_AT, PATH_AT)),
+    cid: decodeCid(row.subarray(CID_AT, PATH_AT)),
     tsize: row.readDoubleLE(TSIZE),
     executable: (flags & EXECUTABLE_BIT) !== 0,
     stampedAt: row.readDoubleLE(STAMPED_AT),

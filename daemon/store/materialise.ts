@@ -65,20 +65,22 @@ export async function materialise(
   }
   await partial.close()
   const deepestFirst = directories.toReversed()
-  await syncTree(
-    from,
-    [...files.map(file => partial.at(file.path)), ...deepestFirst.map(path => partial.at(path)), from],
-    parts.pool,
-    signal
-  )
+  const path = join(to, partial.basename)
+  const at = (sub: string): string => (sub === '' ? path : `${path}/${sub}`)
+  // Rows of files that are not there yet are skipped, as those of files that are gone; so the disk is not waited for.
+  const indexing = parts.database.commitInParts(indexRows(files, at, partial, parts))
+  indexing.catch(() => undefined)
+  try {
+    const made = [...files.map(file => partial.at(file.path)), ...deepestFirst.map(sub => partial.at(sub)), from]
+    await syncTree(from, made, parts.pool, signal)
+  } finally {
+    await indexing
+  }
   signal?.throwIfAborted()
 
   await removeTree(to)
   await renameDurably(from, to)
-  const path = join(to, partial.basename)
-  const at = (sub: string): string => (sub === '' ? path : join(path, sub))
   for (const directory of deepestFirst) await chmod(at(directory), 0o555)
-  await parts.database.commitInParts(indexRows(files, at, parts))
   const total = files.reduce((sum, file) => sum + file.size, 0)
   return {
     holding: {
@@ -96,13 +98,15 @@ export async function materialise(
 async function* indexRows(
   files: readonly ListedFile[],
   at: (path: string) => string,
+  partial: PartialTree,
   parts: MaterialiseParts
 ): AsyncGenerator<Iterable<Write>> {
   for (let start = 0; start < files.length; start += FILES_IN_A_TASK) {
     const some = files.slice(start, start + FILES_IN_A_TASK)
-    const fingerprints = await parts.pool.look(some.map(file => at(file.path)))
-    for (const [i, { path, cid, executable, wrapped }] of some.entries()) {
-      const fingerprint = fingerprints[i]
+    const unknown = some.filter(({ path }) => partial.lookOf(path) === undefined)
+    const looks = await parts.pool.look(unknown.map(({ path }) => partial.at(path)))
+    for (const { path, cid, executable, wrapped } of some) {
+      const fingerprint = partial.lookOf(path) ?? looks.shift()
       if (fingerprint === undefined) continue
       const facts = { path: at(path), fingerprint, cid, tsize: 0, executable, stampedAt: 0, class: 'managed' as const }
       const digests = wrapped

@@ -3,10 +3,11 @@
 
 import { constants } from 'node:fs'
 import { chmod, lstat, mkdir, symlink, type FileHandle, open } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { CID } from 'multiformats/cid'
+import type { Fingerprint } from '../content/fingerprint.ts'
 import { errno, toPathmeshError } from '../../proto/errors.ts'
-import { CHECKPOINT_BYTES, CHECKPOINT_FILES, FLUSH_BYTES, PARTIAL_FILES_OPEN } from '../../proto/limits.ts'
+import { CHECKPOINT_BYTES, CHECKPOINT_FILES, FLUSH_BYTES, LOOKS_MAX, PARTIAL_FILES_OPEN } from '../../proto/limits.ts'
 import type { FilePool } from './file-pool.ts'
 import type { Ledger } from './ledger.ts'
 
@@ -58,6 +59,8 @@ export class PartialTree {
   readonly #parts: PartialComponents
   readonly #directories = new Map<string, Promise<void>>()
   readonly #open = new Map<string, Promise<OpenFile>>()
+  /** Small files that others were to write; false where that was asked of two, and either may have been the last. */
+  readonly #looks = new Map<string, Fingerprint | true | false>()
   #bytesSinceNote = 0
   #filesSinceNote = 0
 
@@ -75,7 +78,7 @@ export class PartialTree {
   }
 
   at(path: string): string {
-    return path === '' ? this.path : join(this.path, path)
+    return path === '' ? this.path : `${this.path}/${path}`
   }
 
   /** Makes a directory and those above it. */
@@ -119,10 +122,24 @@ export class PartialTree {
     return this.at(path)
   }
 
-  /** Makes the directory of a small file that others write, with this mode. */
-  async smallTarget(path: string): Promise<{ path: string; mode: number }> {
-    await this.#makeParent(path)
-    return { path: this.at(path), mode: modeOf(false) }
+  /** Makes the directories of small files that others write, with this mode. */
+  async smallTargets(paths: readonly string[]): Promise<{ path: string; mode: number }[]> {
+    const parents = new Set(paths.filter(path => path !== '').map(parentOf))
+    await Promise.all([...parents].map(parent => this.makeDirectory(parent)))
+    for (const path of paths)
+      if (this.#looks.has(path) || this.#looks.size < LOOKS_MAX) this.#looks.set(path, !this.#looks.has(path))
+    return paths.map(path => ({ path: this.at(path), mode: modeOf(false) }))
+  }
+
+  /** What a small file that others wrote looked like then. */
+  looked(path: string, look: Fingerprint): void {
+    if (this.#looks.get(path) === true) this.#looks.set(path, look)
+  }
+
+  /** What a file looks like, where that is known. */
+  lookOf(path: string): Fingerprint | undefined {
+    const look = this.#looks.get(path)
+    return typeof look === 'object' ? look : undefined
   }
 
   /** Others have written these leaves. */
@@ -182,9 +199,7 @@ export class PartialTree {
   }
 
   async #makeParent(path: string): Promise<void> {
-    if (path === '') return
-    const parent = dirname(path)
-    await this.makeDirectory(parent === '.' ? '' : parent)
+    if (path !== '') await this.makeDirectory(parentOf(path))
   }
 
   async #isFinished(path: string, executable: boolean): Promise<boolean> {
@@ -275,6 +290,12 @@ async function openToWrite(path: string): Promise<FileHandle> {
     await chmod(path, 0o600)
     return open(path, flags, 0o600)
   }
+}
+
+/** Inside the root, of what is not the root itself. */
+function parentOf(path: string): string {
+  const parent = dirname(path)
+  return parent === '.' ? '' : parent
 }
 
 const modeOf = (executable: boolean): number => (executable ? 0o555 : 0o444)

@@ -29,6 +29,7 @@ import { Ledger } from './ledger.ts'
 import { materialise } from './materialise.ts'
 import { safeBasename } from './named.ts'
 import { PartialTree } from './partial-tree.ts'
+import { Unfinished } from './unfinished.ts'
 import { Removals } from './removals.ts'
 import { SourceTable } from './source-table.ts'
 
@@ -44,6 +45,8 @@ export interface StoreComponents {
 export interface PartialOptions {
   /** What the file or directory is to be called; a person and a loader go by it. */
   readonly basename: string
+  /** What it is a version of, in the words of the caller. */
+  readonly of?: string | undefined
 }
 
 export interface Usage {
@@ -56,6 +59,7 @@ export interface Usage {
 
 interface PartialRow {
   readonly basename: string
+  readonly of?: string | undefined
   readonly boot: string
   readonly bytes: number
 }
@@ -199,30 +203,51 @@ export class Store {
   // --- fetched content ---------------------------------------------------------------------------------------------
 
   /** Where a root is put together; one that was begun before is gone on with, under the name it had. */
-  async startPartial(root: CID, { basename }: PartialOptions): Promise<PartialTree> {
+  async startPartial(root: CID, { basename, of }: PartialOptions): Promise<PartialTree> {
     const key = root.toString()
-    const row = (await this.#partials.get(key)) ?? { basename: safeBasename(basename, key), boot: this.#boot, bytes: 0 }
-    const ledger = new Ledger(await this.#ledgers.get(root.bytes))
-    const folder = this.#partialFolder(root)
+    const begun = await this.#partials.get(key)
+    const row = begun ?? { basename: safeBasename(basename, key), of, boot: this.#boot, bytes: 0 }
     // It keeps the start of the machine that it was begun in: what was not hashed again in this attempt is suspect in the next.
     await this.database.commit([put(this.#partials, key, row)])
-    await mkdir(folder, { recursive: true })
-    return new PartialTree(root, join(folder, row.basename), ledger, {
+    await mkdir(this.#partialFolder(root), { recursive: true })
+    return this.#partial(root, row)
+  }
+
+  /** What transfers of other roots than this one wrote and did not finish. */
+  unfinished(root: CID, signal: AbortSignal): Promise<Unfinished> {
+    return Unfinished.of(this.#partialsBeside(root), this.blocks, signal)
+  }
+
+  async *#partialsBeside(root: CID): AsyncGenerator<PartialTree> {
+    for await (const [key, row] of this.#partials.iterator()) {
+      const other = CID.parse(key)
+      if (!other.equals(root)) yield await this.#partial(other, row)
+    }
+  }
+
+  async #partial(root: CID, row: PartialRow): Promise<PartialTree> {
+    const ledger = new Ledger(await this.#ledgers.get(root.bytes))
+    return new PartialTree(root, join(this.#partialFolder(root), row.basename), ledger, {
       pool: this.pool,
       suspect: row.boot !== this.#boot,
       bytes: row.bytes,
       note: async (bits, bytes) =>
         this.database.note([
           put(this.#ledgers, root.bytes, bits.toBytes()),
-          put(this.#partials, key, { ...row, bytes })
+          put(this.#partials, root.toString(), { ...row, bytes })
         ])
     })
   }
 
   /** Makes a partial root, all of whose leaves have been written, into content that is held. See materialise.ts. */
-  async finish(partial: PartialTree, size: number, signal?: AbortSignal): Promise<Holding> {
+  async finish(
+    partial: PartialTree,
+    size: number,
+    signal?: AbortSignal,
+    blocks: Branches = this.blocks
+  ): Promise<Holding> {
     const { root } = partial
-    const { branches, blocks, files, pool, database } = this
+    const { branches, files, pool, database } = this
     const parts = { branches, blocks, files, pool, database }
     const { holding, obsolete } = await materialise(
       partial,
@@ -256,6 +281,14 @@ export class Store {
     ])
     await done
     return row.bytes
+  }
+
+  /** Forgets what other versions of the same thing have written, but for those that `isWanted`: one of them is here now. */
+  async discardOthers(root: CID, of: string, isWanted: (root: CID) => boolean): Promise<void> {
+    for await (const [key, row] of this.#partials.iterator()) {
+      const other = CID.parse(key)
+      if (row.of === of && !other.equals(root) && !isWanted(other)) await this.discardPartial(other)
+    }
   }
 
   /**

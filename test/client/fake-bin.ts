@@ -15,6 +15,8 @@ await runProcess(async (flags, onReady) => {
   if (name === 'port') throw new PathmeshError('IN_USE', 'port 4748 for lanes is taken')
   if (name === 'denied') throw new PathmeshError('DENIED', 'this node belongs to another mesh')
   if (name === 'flags') throw new PathmeshError('DENIED', JSON.stringify(flags))
+  if (name === 'memory')
+    throw new PathmeshError('DENIED', [...process.execArgv, process.env['MALLOC_ARENA_MAX']].join(' '))
   if (name === 'crash') throw new Error('out of luck')
   mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
   const server = createServer((request, response) => {

@@ -92,6 +92,13 @@ describe('as a process', () => {
     })
   })
 
+  it('up --detach bounds what the daemon keeps of freed memory, unless told otherwise', async () => {
+    const up = ['up', '--detach', '--data', folder, '--name', 'memory']
+    assert.match((await node([BIN, ...up])).err, /: --max-semi-space-size=4 2 \[DENIED\]$/m)
+    const told = await node(['--max-semi-space-size=32', BIN, ...up])
+    assert.match(told.err, /: --max-semi-space-size=4 --max-semi-space-size=32 2 \[DENIED\]$/m)
+  })
+
   it('up --detach fails as the daemon does, and shows why', async () => {
     const failed = await node([BIN, 'up', '--detach', '--data', folder, '--name', 'denied', '--json'])
     assert.deepEqual([failed.status, failed.out], [7, ''])

@@ -115,6 +115,25 @@ describe('a transfer that is stopped half way', function () {
     assert.ok(bytes.equals(await readFile(done.path)))
   })
 
+  it('leaves what had come of it to the next version', async () => {
+    const bytes = await halfOf('version')
+    const first = must(other).begin(['get', 'half/version', '--store', '--timeout', '3s'])
+    assert.equal((await first.ended).status, 6)
+    must(gate).allow(Infinity)
+    bytes.fill(1, 5 * MiB, 6 * MiB)
+    const path = await scene.file('version-2', bytes)
+    assert.equal((await must(origin).cli(['share', path, '--as', 'half/version'])).status, 0)
+    await using mesh = await must(other).connect()
+    await until('the next version is known', async () => {
+      for await (const { seq } of mesh.names({ prefix: 'half/version' })) return seq === 2
+      return false
+    })
+    const got = await mesh.path('half/version').get()
+    assert.ok(bytes.equals(await readFile(got.path)))
+    assert.ok(got.bytesFetched <= SIZE - HALF + 2 * MiB, `${got.bytesFetched}`)
+    assert.equal((await mesh.status()).storage.partialBytes, 0)
+  })
+
   it('is dropped with what had come of it', async () => {
     await halfOf('partial')
     assert.equal((await must(other).cli(['get', 'half/partial', '--store', '--timeout', '2s'])).status, 6)

@@ -4,8 +4,7 @@
 //   open ── all came, or the peer failed it ─────────────> its file is closed: told
 //     └──── cancelled, or wrong bytes: CANCEL is sent ────> its file is closed: told ── what still comes is dropped ──> END
 
-import { CID } from 'multiformats/cid'
-import { verify } from '../../content/verify.ts'
+import { decodeCid, verify } from '../../content/verify.ts'
 import { bytesOf } from '../../frames.ts'
 import { hasCode, PathmeshError, toPathmeshError } from '../../../proto/errors.ts'
 import { LeavesRequest, SmallRequest } from '../../../proto/generated/exchange.ts'
@@ -15,42 +14,11 @@ import type { Holder } from './blocks.ts'
 import { LaneFrame, type LaneHeader, laneFrame, readFailure } from './frame.ts'
 import type { FrameSink } from './frame-reader.ts'
 import { Link } from './link.ts'
-import {
-  type Fault,
-  type LeafCame,
-  type LeafWish,
-  lost,
-  type SmallCame,
-  type SmallWish,
-  toFault,
-  type ToThread
-} from './messages.ts'
+import { buffersOf, type Fault, lost, toFault, type ToThread } from './messages.ts'
 import type { LaneParts } from './lane-parts.ts'
+import { newOrder, type Order } from './order.ts'
+import { wishesIn } from './small-files.ts'
 import { type TargetFile, writeSmallFile } from './target-files.ts'
-
-interface Order {
-  readonly id: number
-  readonly leaves: Map<number, LeafWish>
-  readonly small: Map<number, SmallWish>
-  readonly into: string | undefined
-  file: TargetFile | undefined
-  /** Leaves that follow each other, to be written at once: each write wakes another thread. */
-  run: { readonly first: number; readonly blocks: Uint8Array[] } | undefined
-  /** Writes under way. */
-  writing: number
-  isUnwritable: boolean
-  fault: PathmeshError | undefined
-  /** The peer sends no more of it. */
-  isAnswered: boolean
-  /** CANCEL was sent. */
-  isCancelled: boolean
-  /** The main thread knows how it ended. */
-  isTold: boolean
-  raw: number
-  cameLeaves: LeafCame[]
-  cameSmall: SmallCame[]
-  cancelTell: (() => void) | undefined
-}
 
 export class AskingLane implements FrameSink {
   readonly link: Link
@@ -87,8 +55,9 @@ export class AskingLane implements FrameSink {
 
   small({ order: id, wanted }: Extract<ToThread, { type: 'small' }>): void {
     const order = this.#begin(id, undefined)
-    for (const [at, one] of wanted.entries()) order.small.set(at, one)
-    const request = SmallRequest.encode({ cids: wanted.map(({ cid }) => bytesOf(cid)) })
+    const wishes = [...wishesIn(wanted)]
+    for (const [at, wish] of wishes.entries()) order.small.set(at, wish)
+    const request = SmallRequest.encode({ cids: wishes.map(({ cid }) => bytesOf(cid.bytes)) })
     this.#send(laneFrame(LaneFrame.SMALL, id, 0, request))
   }
 
@@ -115,7 +84,7 @@ export class AskingLane implements FrameSink {
         const asked = order.small.get(header.index)
         if (asked === undefined) throw this.#unasked(`block ${header.index}`)
         if (asked.size !== undefined && asked.size !== header.length) {
-          const wrong = CID.decode(asked.cid).toString()
+          const wrong = asked.cid.toString()
           throw this.#corrupt(`sent ${header.length} bytes as ${wrong}, which has ${asked.size}`, { wrong })
         }
         // Each is used up before the next one comes.
@@ -148,7 +117,7 @@ export class AskingLane implements FrameSink {
         return
       case LaneFrame.MISSING: {
         if (!order.small.delete(index)) throw this.#unasked(`block ${index}`)
-        order.cameSmall.push({ at: index, bytes: undefined, is: 'missing', size: 0 })
+        order.cameSmall.push({ at: index, bytes: undefined })
         this.#tellSoon(order)
         return
       }
@@ -173,24 +142,7 @@ export class AskingLane implements FrameSink {
 
   #begin(id: number, into: string | undefined): Order {
     this.link.touch()
-    const order: Order = {
-      id,
-      leaves: new Map(),
-      small: new Map(),
-      into,
-      file: undefined,
-      run: undefined,
-      writing: 0,
-      isUnwritable: false,
-      fault: undefined,
-      isAnswered: false,
-      isCancelled: false,
-      isTold: false,
-      raw: 0,
-      cameLeaves: [],
-      cameSmall: [],
-      cancelTell: undefined
-    }
+    const order = newOrder(id, into)
     this.#orders.set(id, order)
     this.#untold++
     if (this.link.isOver) this.#failOrder(order, lost(this.#parts.facts.peer, this.link.reason))
@@ -216,7 +168,7 @@ export class AskingLane implements FrameSink {
       return
     }
     try {
-      verify(CID.decode(asked.cid), payload)
+      verify(decodeCid(asked.cid), payload)
     } catch (error) {
       this.#give(payload)
       if (!hasCode(error, 'CORRUPT')) throw error
@@ -274,26 +226,23 @@ export class AskingLane implements FrameSink {
     if (asked === undefined) throw this.#unasked(`block ${index}`)
     order.small.delete(index)
     if (order.fault !== undefined) return
-    const cid = CID.decode(asked.cid)
     try {
-      verify(cid, payload)
+      verify(asked.cid, payload)
     } catch (error) {
       if (!hasCode(error, 'CORRUPT')) throw error
-      const wrong = cid.toString()
-      this.#failOrder(order, this.#corrupt(`sent a wrong block: ${error.message}`, { wrong }))
+      this.#failOrder(order, this.#corrupt(`sent a wrong block: ${error.message}`, { wrong: asked.cid.toString() }))
       return
     }
-    const came = { at: index, size: payload.length }
     if (asked.into.length === 0) {
-      order.cameSmall.push({ ...came, bytes: Uint8Array.prototype.slice.call(payload), is: 'here' })
+      order.cameSmall.push({ at: index, bytes: Uint8Array.prototype.slice.call(payload) })
     } else {
       try {
-        for (const target of asked.into) writeSmallFile(target, payload)
+        for (const target of asked.into) order.written.add(writeSmallFile(target, payload))
+        order.written.end(index)
       } catch (error) {
         this.#failOrder(order, toPathmeshError(error, 'writing'))
         return
       }
-      order.cameSmall.push({ ...came, bytes: undefined, is: 'written' })
     }
     this.#tellSoon(order)
   }
@@ -353,7 +302,17 @@ export class AskingLane implements FrameSink {
     order.cancelTell?.()
     order.cancelTell = undefined
     const { raw, cameLeaves: leaves, cameSmall: small } = order
-    const told = { type: 'came', lane: this.#parts.facts.lane, order: order.id, raw, leaves, small, end } as const
+    const written = order.written.take()
+    const told = {
+      type: 'came',
+      lane: this.#parts.facts.lane,
+      order: order.id,
+      raw,
+      leaves,
+      small,
+      written,
+      end
+    } as const
     this.#parts.post(told, [...buffersOf(leaves), ...buffersOf(small)])
     order.raw = 0
     order.cameLeaves = []
@@ -394,7 +353,3 @@ export class AskingLane implements FrameSink {
 }
 
 const cut = (block: Buffer, length: number): Buffer => block.subarray(0, length)
-
-function buffersOf(came: readonly { readonly bytes: Uint8Array | undefined }[]): ArrayBuffer[] {
-  return came.flatMap(({ bytes }) => (bytes?.buffer instanceof ArrayBuffer ? [bytes.buffer] : []))
-}

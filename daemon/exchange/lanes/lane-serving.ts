@@ -1,7 +1,8 @@
 // Answers the questions of threads that serve lanes: where what a peer asks for lies, whose turn it is, and whether more bytes may
 // go. A request that is over, or whose lane is, stops waiting.
 
-import { CID } from 'multiformats/cid'
+import type { CID } from 'multiformats/cid'
+import { decodeCid } from '../../content/verify.ts'
 import { PathmeshError } from '../../../proto/errors.ts'
 import type { Span } from '../provider.ts'
 import type { RateLimit } from '../rate-limit.ts'
@@ -75,24 +76,24 @@ export class LaneServing {
 
   #leaves(lane: number, peer: string, { type, request, file, spans }: QuestionOf<'leaves'>): Promise<Answer> {
     return this.#turn(lane, peer, request, async signal => {
-      const place = await this.#source.leaves(CID.decode(file), spans, peer, signal)
+      const place = await this.#source.leaves(decodeCid(file), spans, peer, signal)
       return { type, place, isLimited: this.#isLimited }
     })
   }
 
   #small(lane: number, peer: string, { type, request, cids }: QuestionOf<'small'>): Promise<Answer> {
     return this.#turn(lane, peer, request, async () => {
-      const wanted = cids.map(cid => CID.decode(cid))
+      const wanted = cids.map(cid => decodeCid(cid))
       return { type, places: await this.#source.small(wanted, peer), isLimited: this.#isLimited }
     })
   }
 
   async #leaf({ type, file, index }: QuestionOf<'leaf'>): Promise<Answer> {
-    return { type, bytes: await this.#source.leaf(CID.decode(file), index) }
+    return { type, bytes: await this.#source.leaf(decodeCid(file), index) }
   }
 
   async #block({ type, cid }: QuestionOf<'block'>): Promise<Answer> {
-    return { type, bytes: await this.#source.block(CID.decode(cid)) }
+    return { type, bytes: await this.#source.block(decodeCid(cid)) }
   }
 
   async #leave(lane: number, { type, bytes }: QuestionOf<'leave'>): Promise<Answer> {

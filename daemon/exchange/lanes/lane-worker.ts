@@ -129,12 +129,13 @@ function take(message: ToThread): void {
       return
     case 'leaves':
     case 'small': {
-      const lane = lanes.get(message.lane)
-      if (!(lane instanceof AskingLane)) {
+      const asking = lanes.get(message.lane)
+      if (!(asking instanceof AskingLane)) {
         const fault = toFault(new PathmeshError('NO_PROVIDERS', 'the lane was lost'), 'asking')
-        post({ type: 'came', lane: message.lane, order: message.order, raw: 0, leaves: [], small: [], end: { fault } })
-      } else if (message.type === 'leaves') lane.leaves(message)
-      else lane.small(message)
+        const { lane, order } = message
+        post({ type: 'came', lane, order, raw: 0, leaves: [], small: [], written: undefined, end: { fault } })
+      } else if (message.type === 'leaves') asking.leaves(message)
+      else asking.small(message)
       return
     }
     case 'cancel': {

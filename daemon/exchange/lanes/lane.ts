@@ -3,11 +3,11 @@
 // cancels it, what was written until then is still handed over.
 
 import { setMaxListeners } from 'node:events'
-import type { CID } from 'multiformats/cid'
 import { PathmeshError } from '../../../proto/errors.ts'
 import { REQUESTS_OPEN_MAX } from '../../../proto/limits.ts'
 import type { BulkOptions, CameLeaf, CameSmall, LeavesOrder, WantedSmall } from '../provider.ts'
 import { fromFault, type FromThread, type LeafCame, lost, type SmallCame, type ToThread } from './messages.ts'
+import { type PackedWritten, packWishes, writtenIn } from './small-files.ts'
 
 type OrderMessage = Extract<FromThread, { readonly type: 'came' }>
 
@@ -49,24 +49,27 @@ export class Lane {
 
   /** As `Provider.small`. NO_PROVIDERS where the lane breaks. */
   async *small(wanted: readonly WantedSmall[], options: BulkOptions = {}): AsyncGenerator<CameSmall[]> {
-    const wishes = wanted.map(({ cid, size, into }) => ({ cid: cid.bytes, size, into }))
+    const wishes = packWishes(wanted)
     const send = (order: number): ToThread => {
       const { lane } = this.#parts
       return { type: 'small', lane, order, wanted: wishes }
     }
-    for await (const came of this.#run(send, options))
-      if (came.small.length > 0) yield came.small.map(one => smallOf(one, wanted[one.at]?.cid))
+    for await (const { small, written } of this.#run(send, options)) {
+      const handed = small.flatMap(({ at, bytes }) => handedOver(wanted[at], bytes))
+      const came = written === undefined ? handed : [...handed, ...writtenIn(written, wanted)]
+      if (came.length > 0) yield came
+    }
   }
 
   /** What the thread says of an order. */
   take(message: OrderMessage): void {
-    const { raw, leaves, small, end } = message
+    const { raw, leaves, small, written, end } = message
     const order = this.#orders.get(message.order)
     if (raw > 0) {
       this.#parts.onReceived(raw)
       order?.onBytes?.(raw)
     }
-    if (leaves.length + small.length > 0) order?.push({ leaves, small })
+    if (leaves.length + small.length > 0 || written !== undefined) order?.push({ leaves, small, written })
     if (end !== undefined) order?.end(end.fault === undefined ? undefined : fromFault(end.fault))
   }
 
@@ -132,6 +135,7 @@ export class Lane {
 interface Came {
   readonly leaves: readonly LeafCame[]
   readonly small: readonly SmallCame[]
+  readonly written: PackedWritten | undefined
 }
 
 /** What has come of one order and is not yet taken; no more than was asked for. */
@@ -182,7 +186,7 @@ class Order {
   }
 }
 
-function smallOf({ bytes, is, size }: SmallCame, cid: CID | undefined): CameSmall {
-  if (cid === undefined) throw new PathmeshError('INTERNAL', 'a thread told of a file that was not in the order')
-  return { cid, bytes, is, size }
+function handedOver(wanted: WantedSmall | undefined, bytes: Uint8Array | undefined): CameSmall[] {
+  if (wanted === undefined) return []
+  return [{ cid: wanted.cid, bytes, is: bytes === undefined ? 'missing' : 'here', size: bytes?.length ?? 0 }]
 }

@@ -32,6 +32,8 @@ export class Link {
   #over: PathmeshError | undefined
   #cancelLook: () => void = () => undefined
   #heardAt: number
+  /** Whether anything came since the last look: a clock is not read for each of some ten thousand pieces a second. */
+  #isHeard = false
   #busyAt: number
 
   constructor(parts: LinkParts) {
@@ -58,7 +60,13 @@ export class Link {
   /** For a socket that this side opens. */
   get onread(): OnRead {
     this.#isDirect = true
-    return { buffer: () => this.#reader.target(), callback: bytes => this.#heard() && this.#reader.took(bytes) }
+    return {
+      buffer: () => this.#reader.target(),
+      callback: bytes => {
+        this.#isHeard = true
+        return this.#reader.took(bytes)
+      }
+    }
   }
 
   /** Uses a socket; what it says before its handshake is done has been heard by then. */
@@ -72,7 +80,7 @@ export class Link {
     socket.on('close', () => lost())
     if (!this.#isDirect)
       socket.on('data', (chunk: Buffer) => {
-        this.#heard()
+        this.#isHeard = true
         if (!this.#reader.push(chunk)) socket.pause()
       })
     this.#look()
@@ -108,14 +116,11 @@ export class Link {
     this.#parts.onEnd(error)
   }
 
-  #heard(): true {
-    this.#heardAt = this.#parts.clock.monotonic()
-    return true
-  }
-
   #look(): void {
     const { clock, frameMs, idleMs, peer, isOwed, isIdle } = this.#parts
     const now = clock.monotonic()
+    if (this.#isHeard) this.#heardAt = now
+    this.#isHeard = false
     if (isIdle()) {
       if (now - this.#busyAt >= idleMs) this.end(new PathmeshError('NO_PROVIDERS', `the lane to ${peer} was idle`))
     } else this.#busyAt = now

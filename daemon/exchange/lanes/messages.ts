@@ -2,7 +2,8 @@
 
 import type { Fingerprint } from '../../content/fingerprint.ts'
 import { type ErrorCode, type ErrorDetails, PathmeshError, toPathmeshError } from '../../../proto/errors.ts'
-import type { SmallTarget, Span } from '../provider.ts'
+import type { Span } from '../provider.ts'
+import type { PackedWishes, PackedWritten } from './small-files.ts'
 
 export interface Fault {
   readonly code: ErrorCode
@@ -49,12 +50,6 @@ export interface LeafWish {
   readonly size: number
 }
 
-export interface SmallWish {
-  readonly cid: Uint8Array
-  readonly size: number | undefined
-  readonly into: readonly SmallTarget[]
-}
-
 export type ToThread =
   | { readonly type: 'listen'; readonly ask: number; readonly listen: LaneListen }
   | {
@@ -84,7 +79,7 @@ export type ToThread =
       readonly type: 'small'
       readonly lane: number
       readonly order: number
-      readonly wanted: readonly SmallWish[]
+      readonly wanted: PackedWishes
     }
   | { readonly type: 'cancel'; readonly lane: number; readonly order: number }
   | ThreadAnswer<Answer>
@@ -99,12 +94,10 @@ export interface LeafCame {
   readonly bytes: Uint8Array | undefined
 }
 
-/** A small file that came, by its place in the order. */
+/** A small file that is handed over, or is missing, by its place in the order. */
 export interface SmallCame {
   readonly at: number
   readonly bytes: Uint8Array | undefined
-  readonly is: 'here' | 'written' | 'missing'
-  readonly size: number
 }
 
 export type FromThread =
@@ -122,6 +115,8 @@ export type FromThread =
       readonly raw: number
       readonly leaves: readonly LeafCame[]
       readonly small: readonly SmallCame[]
+      /** Small files that were written. */
+      readonly written: PackedWritten | undefined
       /** Nothing of it is written any more. */
       readonly end: { readonly fault: Fault | undefined } | undefined
     }
@@ -163,6 +158,11 @@ export type AnswerTo<Type extends Question['type']> = Extract<Answer, { type: Ty
 
 export function isAnswerTo<Type extends Question['type']>(answer: Answer, type: Type): answer is AnswerTo<Type> {
   return answer.type === type
+}
+
+/** The memory of what is handed over, and need not be copied. */
+export function buffersOf(came: readonly { readonly bytes: Uint8Array | undefined }[]): ArrayBuffer[] {
+  return came.flatMap(({ bytes }) => (bytes?.buffer instanceof ArrayBuffer ? [bytes.buffer] : []))
 }
 
 export function toFault(error: unknown, doing: string): Fault {

@@ -1,8 +1,7 @@
 // The end of a lane that serves: requests are answered one after the other, block by block, while the next block is read ahead; as
 // many blocks as a bound allows are under way. It reads nothing for a peer that takes nothing.
 
-import { CID } from 'multiformats/cid'
-import { checkCid } from '../../content/verify.ts'
+import { decodeCid } from '../../content/verify.ts'
 import { PathmeshError, toPathmeshError } from '../../../proto/errors.ts'
 import { LeavesRequest, SmallRequest } from '../../../proto/generated/exchange.ts'
 import {
@@ -101,7 +100,7 @@ export class ServingLane implements FrameSink {
     const { file, ranges } = this.#decode(() =>
       LeavesRequest.decode(payload, { limits: { ranges: LEAVES_REQUEST_MAX } })
     )
-    this.#decode(() => checkCid(CID.decode(file)))
+    this.#decode(() => decodeCid(file))
     const count = ranges.reduce((sum, { from, to }) => sum + Math.max(0, to - from), 0)
     if (count === 0 || count > LEAVES_REQUEST_MAX) throw this.#broken(`a request for ${count} leaves`)
     const indexes = ranges.flatMap(({ from, to }) => Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i))
@@ -115,7 +114,7 @@ export class ServingLane implements FrameSink {
 
   #small(id: number, payload: Uint8Array): () => Promise<SendJob> {
     const { cids } = this.#decode(() => SmallRequest.decode(payload, { limits: { cids: REQUEST_CIDS_MAX } }))
-    for (const cid of cids) this.#decode(() => checkCid(CID.decode(cid)))
+    for (const cid of cids) this.#decode(() => decodeCid(cid))
     return async () => {
       const { places, isLimited } = await this.#parts.ask({ type: 'small', request: id, cids })
       this.#isLimited = isLimited

@@ -1,7 +1,8 @@
 // The files that orders of one thread write: opened when the first order names one, closed when the last is done with it.
 
-import { closeSync, constants, fdatasync, openSync, rmSync, writeSync, writev } from 'node:fs'
+import { closeSync, constants, fdatasync, fstatSync, openSync, rmSync, writeSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
+import type { Fingerprint } from '../../content/fingerprint.ts'
 import { errno, type PathmeshError, toPathmeshError } from '../../../proto/errors.ts'
 import { FLUSH_BYTES } from '../../../proto/limits.ts'
 import type { SmallTarget } from '../provider.ts'
@@ -104,12 +105,13 @@ function after(blocks: readonly Uint8Array[], bytes: number): Uint8Array[] {
   return left
 }
 
-/** Writes a whole small file over whatever an earlier attempt left. Nothing is synced. */
-export function writeSmallFile({ path, mode }: SmallTarget, bytes: Uint8Array): void {
+/** Writes a whole small file over whatever an earlier attempt left, and tells what it looks like. Nothing is synced. */
+export function writeSmallFile({ path, mode }: SmallTarget, bytes: Uint8Array): Fingerprint {
   try {
     const fd = createFile(path, mode)
     try {
       for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at)
+      return fstatSync(fd, { bigint: true })
     } finally {
       closeSync(fd)
     }

@@ -1,12 +1,13 @@
 // The short way of reading a flat directory: the entries that its builder wrote, and nothing for any other bytes.
 
 import assert from 'node:assert/strict'
+import { encode } from '@ipld/dag-pb'
 import * as fc from 'fast-check'
 import { describe, it } from 'mocha'
-import { buildDirectory } from '../../../daemon/content/directory.ts'
-import { readFlatDirectory } from '../../../daemon/content/flat-directory.ts'
+import { buildDirectory, directoryData } from '../../../daemon/content/directory.ts'
+import { readFlatDirectory, writeFlatDirectory } from '../../../daemon/content/flat-directory.ts'
 import { DAG_PB, RAW, cidOf } from '../../../daemon/content/multihash.ts'
-import { nameFault } from '../../../daemon/content/names.ts'
+import { compareNames, nameFault } from '../../../daemon/content/names.ts'
 
 const entry = fc.record({
   name: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 80 }).filter(name => nameFault(name) === undefined),
@@ -35,6 +36,19 @@ describe('readFlatDirectory()', () => {
         assert.deepEqual(Buffer.from(blockOf(read)), Buffer.from(bytes))
         const byName = (list: typeof of) => shown(list)?.toSorted((a, b) => String(a[0]).localeCompare(String(b[0])))
         assert.deepEqual(byName([...read]), byName(of))
+      }),
+      { numRuns: 100 }
+    )
+  })
+
+  it('reads what the general encoder writes, and writes the same', () => {
+    fc.assert(
+      fc.property(entries, of => {
+        const sorted = of.toSorted((a, b) => compareNames(a.name, b.name))
+        const links = sorted.map(({ name, cid, tsize }) => ({ Name: name, Hash: cid, Tsize: tsize }))
+        const bytes = encode({ Data: directoryData(), Links: links })
+        assert.deepEqual(Buffer.from(writeFlatDirectory(sorted)), Buffer.from(bytes))
+        assert.deepEqual(shown(readFlatDirectory(bytes)), shown(sorted))
       }),
       { numRuns: 100 }
     )

@@ -4,8 +4,17 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'mocha'
 import { CID } from 'multiformats/cid'
 import { create } from 'multiformats/hashes/digest'
-import { RAW, DAG_PB, cidFromDigest, cidOf, digest, hashCode, hashNameOf } from '../../../daemon/content/multihash.ts'
-import { checkCid, parseCid, verify } from '../../../daemon/content/verify.ts'
+import {
+  RAW,
+  DAG_PB,
+  cidFromDigest,
+  cidOf,
+  digest,
+  hashCode,
+  hashNameOf,
+  readCid
+} from '../../../daemon/content/multihash.ts'
+import { checkCid, decodeCid, parseCid, verify } from '../../../daemon/content/verify.ts'
 import { isZeroLeaf } from '../../../daemon/content/zero.ts'
 import { BLOCK_BYTES_MAX, LEAF_BYTES } from '../../../proto/limits.ts'
 import { failsWith } from '../../helpers/trees.ts'
@@ -30,6 +39,28 @@ describe('multihash', () => {
   it('sha2-256 of nothing is the well-known digest', () => {
     const found = Buffer.from(digest(hashCode('sha2-256'), new Uint8Array())).toString('hex')
     assert.equal(found, 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
+  })
+
+  it('readCid() reads as multiformats does what it takes, and leaves all else', () => {
+    for (const codec of [RAW, DAG_PB])
+      for (const hash of ['blake3', 'sha2-256'] as const) {
+        const cid = cidOf(codec, hash, bytes)
+        assert.deepEqual(CID.decode(cid.bytes).toJSON(), cid.toJSON())
+        const read = readCid(cid.bytes)
+        assert.ok(read?.equals(CID.decode(cid.bytes)) === true && read.toString() === cid.toString())
+        assert.deepEqual(Buffer.from(read.multihash.bytes), Buffer.from(CID.decode(cid.bytes).multihash.bytes))
+        for (const at of [0, 1, 2, 3]) {
+          const other = Uint8Array.from(cid.bytes)
+          other[at] = 0x13
+          assert.equal(readCid(other), undefined)
+        }
+        assert.equal(readCid(cid.bytes.subarray(1)), undefined)
+        assert.equal(readCid(Buffer.concat([cid.bytes, Buffer.of(0)])), undefined)
+      }
+    assert.throws(
+      () => decodeCid(CID.createV1(RAW, create(0x13, new Uint8Array(32))).bytes),
+      failsWith('INVALID_ARGUMENT')
+    )
   })
 
   it('a CID knows its hash, and a foreign one is a TypeError', () => {

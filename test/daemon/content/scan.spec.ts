@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmod, mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, it } from 'mocha'
 import { lookAt, looksIn } from '../../../daemon/content/look.ts'
 import { type ScanOptions, scan } from '../../../daemon/content/scan.ts'
-import { FILES_AT_ONCE } from '../../../proto/limits.ts'
+import { DIRECTORIES_AHEAD, FILES_AT_ONCE } from '../../../proto/limits.ts'
 import { collect, directory, failsWith, file, link, temporaryFolder, writeTree } from '../../helpers/trees.ts'
 
 const tree = directory({
@@ -46,6 +46,33 @@ describe('scan', () => {
     )
     const found = entries.find(({ path }) => path === 'a/l')
     assert.ok(found?.kind === 'symlink' && found.target === '../b')
+  })
+
+  it('looks into DIRECTORIES_AHEAD directories beside the one it goes through, and no more', async () => {
+    const count = DIRECTORIES_AHEAD + 3
+    for (let i = 0; i < count; i++) {
+      await mkdir(join(root, `many-${i}`))
+      for (let j = 0; j <= FILES_AT_ONCE; j++) await writeFile(join(root, `many-${i}`, String(j)), '')
+    }
+    const asked = new Set<string>()
+    let resolve = (): void => undefined
+    const isAhead = new Promise<void>(done => (resolve = done))
+    const look: ScanOptions['look'] = async paths => {
+      for (const path of paths) asked.add(dirname(path))
+      if (asked.size === 1 + DIRECTORIES_AHEAD) resolve()
+      await isAhead
+      return looksIn(lookAt(paths))
+    }
+    const seen: string[] = []
+    for await (const { path } of scan(root, { look, exclude: ['a', 'b'] })) {
+      seen.push(path)
+      if (path === 'many-0/0') assert.equal(asked.size, 1 + DIRECTORIES_AHEAD)
+    }
+    assert.equal(asked.size, count)
+    assert.deepEqual(
+      seen.filter(path => path.endsWith('/0')),
+      Array.from({ length: count }, (_, i) => `many-${i}/0`)
+    )
   })
 
   it('yields the same of a directory of many entries that others look at for it', async () => {

@@ -246,6 +246,8 @@ export class MemoryDestination implements Destination<MemoryDestination> {
     return Promise.all(cids.map(async cid => this.elsewhere?.block(cid)))
   }
 
+  async unfinished(): Promise<undefined> {}
+
   async open(): Promise<SessionSink> {
     let isClosed = false
     const write = async (path: string, size: number, offset: number, bytes: Uint8Array) => {
@@ -262,7 +264,8 @@ export class MemoryDestination implements Destination<MemoryDestination> {
       bytes: 0,
       at: path => path,
       target: async () => undefined,
-      smallTarget: async () => undefined,
+      smallTargets: async () => undefined,
+      looked: () => undefined,
       wrote: async () => undefined,
       makeDirectory: async path => void this.directories.add(path),
       writeSmall: async files => {

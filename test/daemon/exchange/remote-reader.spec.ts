@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import * as fc from 'fast-check'
 import { beforeEach, describe, it } from 'mocha'
 import type { CID } from 'multiformats/cid'
+import { cidOf, RAW } from '../../../daemon/content/multihash.ts'
 import { resolvePath } from '../../../daemon/content/walk.ts'
 import { RemoteReader } from '../../../daemon/exchange/remote-reader.ts'
 import { PathmeshError } from '../../../proto/errors.ts'
@@ -81,6 +82,15 @@ describe('RemoteReader', () => {
     const { tree } = provider.asked
     await read(reader, 'large', 0, 1)
     assert.equal(provider.asked.tree, tree)
+  })
+
+  it('tells of the branches that came on the way, and of no others', async () => {
+    const reader = readerOf()
+    assert.equal(reader.came(root), undefined)
+    const { cid } = await entry(reader, 'large')
+    for (const branch of [root, cid]) assert.deepEqual(reader.came(branch), await content.block(branch))
+    await local.add(file('elsewhere'))
+    assert.equal(reader.came(cidOf(RAW, 'blake3', Buffer.from('elsewhere'))), undefined)
   })
 
   it('asks for nothing that lies here', async () => {

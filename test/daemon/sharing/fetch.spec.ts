@@ -95,6 +95,7 @@ describe('getContent()', () => {
     catalogue: { nodeName: peer => (peer === 'origin' ? 'gpu-1' : undefined) },
     deliveries: { admit: () => assert.fail(), deliver: () => assert.fail() },
     transfers: {
+      isRunning: () => false,
       fetch: async ({ root }, _, { onStatus }) => {
         fetched.push(root.toString())
         onStatus?.(status)
@@ -246,6 +247,7 @@ describe('getContent()', () => {
     const asked: FetchParts = {
       ...parts(),
       transfers: {
+        isRunning: () => false,
         fetch: async (_root, _destination, { onStatus }) => {
           onStatus?.(stood)
           total.abort(late)

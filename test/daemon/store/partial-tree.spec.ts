@@ -9,7 +9,7 @@ import { RAW, cidOf } from '../../../daemon/content/multihash.ts'
 import { FilePool } from '../../../daemon/store/file-pool.ts'
 import { Ledger } from '../../../daemon/store/ledger.ts'
 import { PartialTree } from '../../../daemon/store/partial-tree.ts'
-import { CHECKPOINT_FILES, LEAF_BYTES, PARTIAL_FILES_OPEN } from '../../../proto/limits.ts'
+import { CHECKPOINT_FILES, LEAF_BYTES, LOOKS_MAX, PARTIAL_FILES_OPEN } from '../../../proto/limits.ts'
 import { Seeded } from '../../helpers/seeded.ts'
 import { failsWith, temporaryFolder } from '../../helpers/trees.ts'
 
@@ -52,6 +52,7 @@ describe('PartialTree', () => {
     offset: index * LEAF_BYTES,
     bytes
   })
+  const look = { dev: 1n, ino: 2n, size: 3n, mtimeNs: 4n, ctimeNs: 5n }
   const openFiles = async () => {
     const fds = await readdir('/proc/self/fd')
     const links = await Promise.all(fds.map(fd => readlink(`/proc/self/fd/${fd}`).catch(() => '')))
@@ -196,5 +197,39 @@ describe('PartialTree', () => {
     assert.equal(notes.length, 1)
     assert.equal(new Ledger(notes[0]?.bits).count, CHECKPOINT_FILES)
     assert.equal(notes[0]?.bytes, CHECKPOINT_FILES)
+  })
+
+  it('knows what a small file looked like that one other wrote, and not where it was asked of two', async () => {
+    const tree = begin()
+    assert.deepEqual(await tree.smallTargets(['d/x', 'd/y']), [
+      { path: tree.at('d/x'), mode: 0o444 },
+      { path: tree.at('d/y'), mode: 0o444 }
+    ])
+    assert.deepEqual(await readdir(tree.path), ['d'])
+    assert.equal(tree.lookOf('d/x'), undefined)
+    tree.looked('d/x', look)
+    assert.equal(tree.lookOf('d/x'), look)
+    await tree.smallTargets(['d/y'])
+    tree.looked('d/y', look)
+    assert.equal(tree.lookOf('d/y'), undefined)
+    await tree.smallTargets(['d/x'])
+    assert.equal(tree.lookOf('d/x'), undefined)
+    tree.looked('other', look)
+    assert.equal(tree.lookOf('other'), undefined)
+  })
+
+  it('makes no directory for a root that is a small file', async () => {
+    const tree = begin()
+    await tree.smallTargets([''])
+    await assert.rejects(lstat(tree.path), { code: 'ENOENT' })
+  })
+
+  it('remembers LOOKS_MAX looks and no more', async () => {
+    const tree = begin()
+    const paths = Array.from({ length: LOOKS_MAX + 1 }, (_, i) => String(i))
+    await tree.smallTargets(paths)
+    for (const path of paths) tree.looked(path, look)
+    assert.equal(paths.filter(path => tree.lookOf(path) !== undefined).length, LOOKS_MAX)
+    assert.equal(tree.lookOf(String(LOOKS_MAX)), undefined)
   })
 })

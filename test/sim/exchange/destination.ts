@@ -41,6 +41,8 @@ export class SimDestination implements Destination<boolean> {
     return cids.map(() => undefined)
   }
 
+  async unfinished(): Promise<undefined> {}
+
   async open(): Promise<SessionSink> {
     let isClosed = false
     const write = (ordinal: number, bytes: Uint8Array | null): void => {
@@ -57,7 +59,8 @@ export class SimDestination implements Destination<boolean> {
       bytes: 0,
       at: path => path,
       target: async () => undefined,
-      smallTarget: async () => undefined,
+      smallTargets: async () => undefined,
+      looked: () => undefined,
       wrote: async () => undefined,
       makeDirectory: async () => undefined,
       writeSmall: async files => {

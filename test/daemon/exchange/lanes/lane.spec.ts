@@ -21,7 +21,16 @@ describe('orders on a lane', () => {
     const orders = (type: 'leaves' | 'cancel'): number[] =>
       sent.flatMap(message => (message.type === type ? [message.order] : []))
     const end = (order: number, leaves: LeafCame[] = []): void =>
-      lane.take({ type: 'came', lane: 1, order, raw: 0, leaves, small: [], end: { fault: undefined } })
+      lane.take({
+        type: 'came',
+        lane: 1,
+        order,
+        raw: 0,
+        leaves,
+        small: [],
+        written: undefined,
+        end: { fault: undefined }
+      })
     return { ask, orders, end }
   }
 

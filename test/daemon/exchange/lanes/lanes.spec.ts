@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'mocha'
 import type { Lane } from '../../../../daemon/exchange/lanes/lane.ts'
 import type { CameLeaf } from '../../../../daemon/exchange/provider.ts'
+import { fingerprintOf } from '../../../../daemon/content/fingerprint.ts'
 import { cidOf, RAW } from '../../../../daemon/content/multihash.ts'
 import { LEAF_BYTES } from '../../../../proto/limits.ts'
 import { collect, failsWith } from '../../../helpers/trees.ts'
@@ -93,6 +94,8 @@ describe('a lane', () => {
     nodes.b.source.blocks.set(String(wanted[0]?.cid), { bytes: Buffer.from('small') })
     const [came] = (await collect(lane.small(wanted))).flat()
     assert.deepEqual([came?.is, came?.bytes, came?.size], ['written', undefined, 5])
+    const looks = await Promise.all(targets.map(async ({ path }) => fingerprintOf(await lstat(path, { bigint: true }))))
+    assert.deepEqual(came?.looks, looks)
     for (const { path } of targets) {
       assert.equal(await readFile(path, 'utf8'), 'small')
       assert.equal((await lstat(path)).mode & 0o777, 0o444)

@@ -356,7 +356,7 @@ describe('opening a lane', () => {
 async function crash(lane: Lane | undefined): Promise<void> {
   assert.ok(lane)
   const cid = cidOf(RAW, 'blake3', Buffer.of())
-  Object.defineProperty(cid, 'bytes', { value: null })
+  Object.defineProperty(cid, 'bytes', { value: new Uint8Array(cid.bytes.length) })
   await assert.rejects(collect(lane.small([{ cid, size: 1, into: [] }])), failsWith('NO_PROVIDERS', /thread/))
 }
 
