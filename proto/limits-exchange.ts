@@ -194,6 +194,13 @@ export const LANE_TELL_MS = 50
 export const LANE_RESTART_MS = 1_000
 /** Files whose place is remembered while leaves of them are asked for. */
 export const LANE_PLACES_KEPT = 64
+/**
+ * Bytes that a thread which writes itself writes at a time. Larger writes get larger pieces of memory from the system, which a
+ * virtual machine may have to ask its host for.
+ */
+export const WRITE_PIECE_BYTES = 64 * KiB
+/** A leaf that takes longer to write is the last of its file that such a thread waits for. */
+export const SLOW_WRITE_MS = 20
 /** Leaves that are written at once. */
 export const LANE_WRITE_BLOCKS = 4
 /** Keys that were issued and are not used yet. */

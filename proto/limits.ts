@@ -168,7 +168,7 @@ export const SYNC_MS = 900_000
 /** Up to so many files are synced one by one; more by syncing their file system. */
 export const SYNC_EACH_MAX = 16
 /** Bytes of one file after which what was written is sent on its way to the disk, so that the end need not wait for all. */
-export const FLUSH_BYTES = 64 * MiB
+export const FLUSH_BYTES = 16 * MiB
 /** Large files of one transfer that are open at the same time. */
 export const PARTIAL_FILES_OPEN = 16
 /** Bytes copied at a time to a destination that cannot share them. */

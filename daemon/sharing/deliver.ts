@@ -188,7 +188,7 @@ export class Deliveries {
     await flush()
     // Links come last, so that nothing is written through one.
     for (const entry of links) if (entry.target !== undefined) await symlink(entry.target, at(temporary, entry.path))
-    await syncTree(dirname(temporary), paths, this.#parts.pool, signal)
+    await syncTree(dirname(temporary), paths, signal)
   }
 
   async #intoPlace({ kind }: Delivery, { to, temporary, aside }: DeliveryRow, options: DeliverOptions): Promise<void> {

@@ -131,7 +131,7 @@ async function finished(known: Known, store: Store, { signal }: BuildOptions): P
   await store.database.commitInParts(sourceWrites(known, undefined, store))
   const directories = entries.filter(entry => entry.kind === 'directory').map(({ path }) => join(stage.path, path))
   const paths = [...placed.map(({ at }) => at), ...directories.toReversed(), stage.folder]
-  await syncTree(stage.folder, paths, store.pool, signal)
+  await syncTree(stage.folder, paths, signal)
   await syncPath(store.kept.path)
   return [store.kept.finished(stage)]
 }

@@ -6,11 +6,12 @@ import { dirname } from 'node:path'
 import { systemClock } from '../clock.ts'
 import { errno, PathmeshError, toPathmeshError } from '../../proto/errors.ts'
 import { SYNC_EACH_MAX, SYNC_MS } from '../../proto/limits.ts'
-import type { FilePool } from './file-pool.ts'
 
 /** Syncs one file or directory. File systems that cannot sync a directory say EINVAL, and are trusted to need none. */
 export async function syncPath(path: string): Promise<void> {
-  const handle = await open(path, 'r')
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    throw toPathmeshError(error, `syncing ${path}`)
+  })
   try {
     await handle.sync()
   } catch (error) {
@@ -28,17 +29,20 @@ export async function renameDurably(from: string, to: string): Promise<void> {
 }
 
 /**
- * Puts a whole tree on the disk. Few files are synced one by one; for many, one syncfs(2) of their file system costs a
+ * Puts a whole tree on the disk. Rejects with the first failure: never acknowledge then. Few files are synced each; for many, one syncfs(2) of their file system costs a
  * hundredth of it: coreutils' `sync -f` calls it. (On Linux it reports write errors since 5.8; elsewhere it is not used.)
  */
 export async function syncTree(
   root: string,
   paths: readonly string[],
-  pool: FilePool,
-  signal?: AbortSignal
+  signal?: AbortSignal,
+  sync: (path: string) => Promise<void> = syncPath
 ): Promise<void> {
   if (paths.length > SYNC_EACH_MAX && process.platform === 'linux' && (await syncFileSystem(root, signal))) return
-  await pool.sync(paths)
+  for (let at = 0; at < paths.length; at += SYNC_EACH_MAX) {
+    signal?.throwIfAborted()
+    await Promise.all(paths.slice(at, at + SYNC_EACH_MAX).map(sync))
+  }
 }
 
 /** False where there is no such command. */

@@ -1,10 +1,11 @@
 // The worker threads in which many small files are read and written, so that the main thread stays free to answer.
 
+import { lstat } from 'node:fs/promises'
 import { Piscina } from 'piscina'
 import { type Fingerprint, fingerprintOf } from '../content/fingerprint.ts'
 import { type LookResult, looksIn } from '../content/look.ts'
 import { type PathmeshError, toPathmeshError } from '../../proto/errors.ts'
-import { FILE_THREAD_IDLE_MS, FILE_THREADS, FILES_IN_A_TASK } from '../../proto/limits.ts'
+import { FILE_THREAD_IDLE_MS, FILE_THREADS, FILES_AT_ONCE, FILES_IN_A_TASK } from '../../proto/limits.ts'
 import type { CopyTask, Failure, LinkTask, Outcome, ReadAnswer, ReadOrder, Stamp, WriteOrder } from './file-worker.ts'
 
 export class FilePool {
@@ -46,6 +47,8 @@ export class FilePool {
 
   /** Fingerprints in the order of the paths. Rejects with the first failure. */
   async look(paths: readonly string[]): Promise<Fingerprint[]> {
+    // A thread takes longer to start than a few looks do.
+    if (paths.length <= FILES_AT_ONCE) return Promise.all(paths.map(lookAtOne))
     const fingerprints: Fingerprint[] = []
     for (let at = 0; at < paths.length; at += FILES_IN_A_TASK) {
       const some = paths.slice(at, at + FILES_IN_A_TASK)
@@ -58,20 +61,16 @@ export class FilePool {
     return fingerprints
   }
 
-  /** Puts files or directories on the disk, several at a time. Rejects with the first failure: never acknowledge then. */
-  async sync(paths: readonly string[]): Promise<void> {
-    const parts: string[][] = []
-    for (let at = 0; at < paths.length; at += FILES_IN_A_TASK) parts.push(paths.slice(at, at + FILES_IN_A_TASK))
-    await Promise.all(
-      parts.map(async some => {
-        const outcomes: Outcome<null>[] = await this.#pool.run(some, { name: 'sync' })
-        allOrThrow(outcomes, some, path => `syncing ${path}`)
-      })
-    )
-  }
-
   async close(): Promise<void> {
     await this.#pool.destroy()
+  }
+}
+
+async function lookAtOne(path: string): Promise<Fingerprint> {
+  try {
+    return fingerprintOf(await lstat(path, { bigint: true }))
+  } catch (error) {
+    throw toPathmeshError(error, path)
   }
 }
 

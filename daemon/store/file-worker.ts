@@ -8,7 +8,6 @@ import {
   constants,
   copyFileSync,
   fstatSync,
-  fsyncSync,
   linkSync,
   lstatSync,
   openSync,
@@ -146,21 +145,6 @@ export function link(tasks: readonly LinkTask[]): Outcome<Stamp>[] {
     attempt(() => {
       linkSync(task.from, task.to)
       return stamp(lstatSync(task.to, { bigint: true }))
-    })
-  )
-}
-
-/** Puts files or directories on the disk. */
-export function sync(paths: readonly string[]): Outcome<null>[] {
-  return paths.map(path =>
-    attempt(() => {
-      const fd = openSync(path, constants.O_RDONLY)
-      try {
-        fsyncSync(fd)
-      } finally {
-        closeSync(fd)
-      }
-      return null
     })
   )
 }

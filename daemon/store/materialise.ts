@@ -72,7 +72,7 @@ export async function materialise(
   indexing.catch(() => undefined)
   try {
     const made = [...files.map(file => partial.at(file.path)), ...deepestFirst.map(sub => partial.at(sub)), from]
-    await syncTree(from, made, parts.pool, signal)
+    await syncTree(from, made, signal)
   } finally {
     await indexing
   }

@@ -1,11 +1,12 @@
 // Runs in a worker thread and holds lanes: those that this node opened, and in the first thread the port and those that others open.
 // It decides nothing; what it needs to know it asks the main thread.
 
+import { availableParallelism } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { TLSSocket } from 'node:tls'
 import { systemClock } from '../../clock.ts'
 import { PathmeshError, toPathmeshError } from '../../../proto/errors.ts'
-import { LANE_BUFFERS, LEAF_BYTES } from '../../../proto/limits.ts'
+import { LANE_BUFFERS, LANE_THREADS, LEAF_BYTES } from '../../../proto/limits.ts'
 import { AskingLane } from './asking-lane.ts'
 import { Asks } from './asks.ts'
 import { Blocks } from './blocks.ts'
@@ -34,7 +35,7 @@ const asks = new Asks<Answer>()
 const lanes = new Map<number, AskingLane | ServingLane>()
 const received = new Blocks(LEAF_BYTES, LANE_BUFFERS)
 const sent = new Blocks(LANE_BLOCK_BYTES, LANE_BUFFERS)
-const files = new TargetFiles()
+const files = new TargetFiles({ clock, writesItself: availableParallelism() <= LANE_THREADS })
 
 const post = (message: FromThread, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(message, transfer)
 

@@ -2,10 +2,12 @@
 
 import { closeSync, constants, fdatasync, fstatSync, openSync, rmSync, writeSync, writev } from 'node:fs'
 import { promisify } from 'node:util'
+import type { Clock } from '../../clock.ts'
 import type { Fingerprint } from '../../content/fingerprint.ts'
 import { errno, type PathmeshError, toPathmeshError } from '../../../proto/errors.ts'
-import { FLUSH_BYTES } from '../../../proto/limits.ts'
+import { FLUSH_BYTES, SLOW_WRITE_MS, WRITE_PIECE_BYTES } from '../../../proto/limits.ts'
 import type { SmallTarget } from '../provider.ts'
+import { EMPTY } from './frame.ts'
 
 const syncFile = promisify(fdatasync)
 const writeFile = promisify(writev)
@@ -20,10 +22,26 @@ export interface TargetFile {
   /** Settles when what was written is on the disk; a failure is met by whoever writes next, or closes it. */
   flushing: Promise<void>
   failure: PathmeshError | undefined
+  /** Its disk takes its time: who writes must not wait for it. */
+  isSlow: boolean
+}
+
+export interface TargetFilesParts {
+  readonly clock: Pick<Clock, 'monotonic'>
+  /**
+   * Whether this thread writes itself, as long as that takes no time to speak of. It should where there is no idle processor: to
+   * hand a write to another thread costs both of them more than it saves.
+   */
+  readonly writesItself: boolean
 }
 
 export class TargetFiles {
+  readonly #parts: TargetFilesParts
   readonly #open = new Map<string, TargetFile>()
+
+  constructor(parts: TargetFilesParts) {
+    this.#parts = parts
+  }
 
   /** A file that exists, not through a link. NOT_FOUND, DENIED, UNSAFE_NAME, IO. To be given back with `release`. */
   acquire(path: string): TargetFile {
@@ -41,7 +59,8 @@ export class TargetFiles {
         unflushed: 0,
         writing: Promise.resolve(),
         flushing: Promise.resolve(),
-        failure: undefined
+        failure: undefined,
+        isSlow: !this.#parts.writesItself
       }
       this.#open.set(path, file)
       return file
@@ -62,7 +81,9 @@ export class TargetFiles {
     try {
       if (file.failure !== undefined) throw file.failure
       for (let at = offset; left.length > 0;) {
-        const { bytesWritten } = await writeFile(file.fd, left, at)
+        const bytesWritten = file.isSlow
+          ? (await writeFile(file.fd, left, at)).bytesWritten
+          : this.#writeNow(file, left[0] ?? EMPTY, at)
         at += bytesWritten
         file.unflushed += bytesWritten
         left = after(left, bytesWritten)
@@ -77,6 +98,16 @@ export class TargetFiles {
       .catch((error: unknown) => {
         file.failure ??= toPathmeshError(error, `writing ${file.path}`)
       })
+  }
+
+  /** Writes one block; what takes long is the last that is written like this. */
+  #writeNow(file: TargetFile, block: Uint8Array, offset: number): number {
+    const { clock } = this.#parts
+    const begun = clock.monotonic()
+    for (let at = 0; at < block.length;)
+      at += writeSync(file.fd, block, at, Math.min(WRITE_PIECE_BYTES, block.length - at), offset + at)
+    file.isSlow = clock.monotonic() - begun > SLOW_WRITE_MS
+    return block.length
   }
 
   /** Rejects where anything that was written did not reach the disk. */
