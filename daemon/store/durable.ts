@@ -29,8 +29,9 @@ export async function renameDurably(from: string, to: string): Promise<void> {
 }
 
 /**
- * Puts a whole tree on the disk. Rejects with the first failure: never acknowledge then. Few files are synced each; for many, one syncfs(2) of their file system costs a
- * hundredth of it: coreutils' `sync -f` calls it. (On Linux it reports write errors since 5.8; elsewhere it is not used.)
+ * Puts a whole tree on the disk. Rejects with the first failure: never acknowledge then. Few files are synced each; for many, one
+ * syncfs(2) of their file system costs a hundredth of it: coreutils' `sync -f` calls it. (On Linux it reports write errors since 5.8;
+ * elsewhere it is not used.)
  */
 export async function syncTree(
   root: string,

@@ -84,11 +84,13 @@ export class Store {
   readonly #partials: Table<string, PartialRow>
   readonly #ledgers: Table<Uint8Array, Uint8Array>
   readonly #removals: Removals
+  readonly #log: Log
   readonly #boot = bootId()
 
   private constructor(database: Database, { data, clock, random, log, copier = diskCopier }: StoreComponents) {
     this.data = data
     this.database = database
+    this.#log = log
     this.branches = new BranchTable(database)
     this.files = new FileTable(database)
     this.sources = new SourceTable(database, this.files)
@@ -275,19 +277,25 @@ export class Store {
   async discardPartial(root: CID): Promise<number | undefined> {
     const row = await this.#partials.get(root.toString())
     if (row === undefined) return undefined
-    const { done } = await this.#disposal.dispose(this.#partialFolder(root), [
+    await this.#removals.discard(this.#partialFolder(root), [
       del(this.#partials, root.toString()),
       del(this.#ledgers, root.bytes)
     ])
-    await done
     return row.bytes
   }
 
-  /** Forgets what other versions of the same thing have written, but for those that `isWanted`: one of them is here now. */
+  /**
+   * Forgets what other versions of the same thing have written, but for those that `isWanted`: one of them is here now. Never rejects:
+   * whoever wanted that one has it.
+   */
   async discardOthers(root: CID, of: string, isWanted: (root: CID) => boolean): Promise<void> {
-    for await (const [key, row] of this.#partials.iterator()) {
-      const other = CID.parse(key)
-      if (row.of === of && !other.equals(root) && !isWanted(other)) await this.discardPartial(other)
+    try {
+      for await (const [key, row] of this.#partials.iterator()) {
+        const other = CID.parse(key)
+        if (row.of === of && !other.equals(root) && !isWanted(other)) await this.discardPartial(other)
+      }
+    } catch (error) {
+      this.#log.warn('what an earlier version left is not removed', { of, error })
     }
   }
 

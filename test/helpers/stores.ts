@@ -70,7 +70,7 @@ export interface Begun {
 }
 
 /** Begins to put a tree together: its branches are kept, nothing of its content is written. */
-export async function begin(store: Store, tree: Tree, basename = 'name'): Promise<Begun> {
+export async function begin(store: Store, tree: Tree, basename = 'name', of?: string): Promise<Begun> {
   const built = buildTree(tree, 'blake3', new MemoryBranches())
   const branches = await Promise.all(
     [...new Set(await branchesOf(built))].map(async cid => {
@@ -79,7 +79,7 @@ export async function begin(store: Store, tree: Tree, basename = 'name'): Promis
     })
   )
   await store.database.commit(branches.flat())
-  return { tree, built, partial: await store.startPartial(built.cid, { basename }) }
+  return { tree, built, partial: await store.startPartial(built.cid, { basename, of }) }
 }
 
 /** Writes what `partial` lacks, all of it or so many leaves; how many it wrote. */

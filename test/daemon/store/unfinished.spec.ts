@@ -1,7 +1,7 @@
 // What a transfer that did not end has written is found by transfers of other roots, and only where it is right.
 
 import assert from 'node:assert/strict'
-import { rm, writeFile } from 'node:fs/promises'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, it } from 'mocha'
 import type { CID } from 'multiformats/cid'
 import { leaves } from '../../../daemon/content/leaves.ts'
@@ -88,5 +88,25 @@ describe('Unfinished', () => {
     await rm(before.partial.at('a'))
     const unfinished = await opened.store.unfinished(after.built.cid, signal)
     assert.equal(await unfinished.small(await smallIn(after, 'moved')), undefined)
+  })
+
+  it('goes when another version of the same thing is here, unless it is wanted or is of something else', async () => {
+    const { store } = opened
+    const bytesOf = (begun: Begun): Promise<number> => store.partialBytes(begun.built.cid)
+    const came = async (name: string, of: string): Promise<Begun> => {
+      const begun = await begin(store, directory({ [name]: file(name) }), 'name', of)
+      await write(begun)
+      await begun.partial.checkpoint()
+      return begun
+    }
+    const [gone, wanted, other, here] = [
+      await came('gone', 'a x'),
+      await came('wanted', 'a x'),
+      await came('other', 'b x'),
+      await came('here', 'a x')
+    ]
+    await store.discardOthers(here.built.cid, 'a x', root => root.equals(wanted.built.cid))
+    assert.deepEqual(await Promise.all([gone, wanted, other, here].map(bytesOf)), [0, 6, 5, 4])
+    await assert.rejects(stat(gone.partial.path), { code: 'ENOENT' })
   })
 })
